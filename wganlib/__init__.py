@@ -1,0 +1,8 @@
+"""Objectives, constraints, architectures, training and scores for Wasserstein, gradient-penalty and Lipschitz GANs."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("wganlib")
+except PackageNotFoundError:  # a checkout that was not installed, such as a copy carried to a GPU machine
+    __version__ = "0+unknown"

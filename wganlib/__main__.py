@@ -1,0 +1,3 @@
+from wganlib.cli import main
+
+main()

@@ -1,0 +1,203 @@
+"""The command line. Each command imports what it needs itself, so that `wganlib plan` starts without torch."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wganlib.errors import WganlibError
+
+app = typer.Typer(
+    help="Plan, train, score and check GAN experiments. Progress bars show on a terminal only.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Params = Annotated[Path, typer.Option("--params", help="Folder of parameters.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+Scale = Annotated[str | None, typer.Option("--scale", help="Scale; that of config.yaml when left out.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of this process.")]
+SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A run's spec: the path of a JSON file, or JSON text.")]
+ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Name of the experiment.")]
+
+
+@app.command()
+def plan(
+    scale: Scale = None,
+    experiment: Annotated[str | None, typer.Option("--experiment", help="Show this experiment alone.")] = None,
+    write: Annotated[Path | None, typer.Option("--write", help="Write every run's spec to DIR/<run key>.json.")] = None,
+    params: Params = Path("params"),
+) -> None:
+    """Show the runs of each experiment, with estimated operations and device hours."""
+    from wganlib.files import write_json
+    from wganlib.plan import load_plan, run_flops, run_seconds
+
+    loaded = load_plan(params, scale)
+    chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())
+    speed = loaded.params.throughput
+    typer.echo(f"scale {loaded.scale}; device hours on: {speed.device}")
+    typer.echo(f"{'experiment':<24}{'runs':>6}{'of them new':>13}{'operations':>13}{'device hours':>14}")
+    seen: set[str] = set()
+    total_flops, total_seconds = 0, 0.0
+    for item in chosen:
+        keys = {entry.run for entry in item.entries}
+        flops = sum(run_flops(loaded.runs[key]) for key in keys)
+        seconds = sum(run_seconds(loaded.runs[key], speed) for key in keys)
+        new = keys - seen
+        total_flops += sum(run_flops(loaded.runs[key]) for key in new)
+        total_seconds += sum(run_seconds(loaded.runs[key], speed) for key in new)
+        seen |= keys
+        typer.echo(f"{item.name:<24}{len(keys):>6}{len(new):>13}{flops:>13.2e}{seconds / 3600:>14.2f}")
+    typer.echo(f"{'all, shared runs once':<24}{len(seen):>6}{'':>13}{total_flops:>13.2e}{total_seconds / 3600:>14.2f}")
+    if write is not None:
+        for key in sorted(seen):
+            write_json(write / f"{key}.json", loaded.runs[key].model_dump(mode="json"))
+        typer.echo(f"wrote {len(seen)} specs to {write}")
+
+
+@app.command()
+def train(
+    spec: SpecArgument,
+    results: Results = Path("results"),
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 1,
+    checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between checkpoints.")] = 30.0,
+) -> None:
+    """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
+    from wganlib.plan import read_spec
+    from wganlib.spec import Spec
+
+    run = read_spec(Spec, spec, "spec")
+    from wganlib.runs import train as train_run
+
+    outcome = train_run(run, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    typer.echo(f"{results / 'runs' / run.key}: {outcome}")
+
+
+Scoring = Annotated[str, typer.Option("--scoring", help="How to score, as JSON text.")]
+
+
+@app.command()
+def classifier(spec: SpecArgument, scoring: Scoring, results: Results = Path("results"), threads: Threads = 1) -> None:
+    """Train the classifier that scores a data set's runs; SPEC is a classifier's."""
+    from wganlib.plan import read_spec
+    from wganlib.spec import ClassifierSpec, ScoringSpec
+
+    what, how = read_spec(ClassifierSpec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
+    from wganlib.scores.scoring import make_classifier
+
+    folder = results / "classifiers" / what.key
+    make_classifier(what, how, folder, threads)
+    typer.echo(str(folder))
+
+
+@app.command()
+def score(
+    spec: SpecArgument,
+    scoring: Scoring,
+    classifier: Annotated[Path, typer.Option("--classifier", help="Folder of the classifier.")],
+    results: Results = Path("results"),
+    threads: Threads = 1,
+) -> None:
+    """Score a trained run: classifier score, Fréchet classifier distance, a sheet of samples."""
+    from wganlib.plan import read_spec
+    from wganlib.spec import ScoringSpec, Spec
+
+    run, how = read_spec(Spec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
+    from wganlib.scores.scoring import score_run
+
+    folder = results / "runs" / run.key
+    score_run(run, how, folder, classifier, threads)
+    typer.echo(str(folder / "scores.json"))
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    out: Annotated[Path, typer.Option("--out", help="PNG file to write.")] = Path("samples.png"),
+    rows: Annotated[int, typer.Option("--rows", min=1)] = 8,
+    columns: Annotated[int, typer.Option("--columns", min=1)] = 8,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+) -> None:
+    """Draw a sheet of samples from a trained run's generator."""
+    from wganlib.errors import parse
+    from wganlib.files import read_json, write_atomic
+    from wganlib.spec import Spec
+
+    spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
+    from wganlib import runs, training
+    from wganlib.streams import stream
+
+    generator = runs.load_generator(run, spec)
+    count = rows * columns
+    images = training.sample(generator, spec.architecture.latent_size, count, max(count, 100), stream(seed, "scoring"))
+    write_atomic(out, runs.sheet(images, rows, columns))
+    typer.echo(str(out))
+
+
+@app.command()
+def collect(
+    experiment: ExperimentArgument,
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+) -> None:
+    """Gather an experiment's scored runs into tables under RESULTS/<scale>/<experiment>/."""
+    from wganlib.plan import load_plan
+    from wganlib.results import collect as collect_runs
+
+    loaded = load_plan(params, scale)
+    collect_runs(loaded, loaded.experiment(experiment), results)
+    typer.echo(str(results / loaded.scale / experiment))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(metavar="REPORT", help="Name of the report, for instance table2.")],
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+    reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
+) -> None:
+    """Typeset a report from collected tables."""
+    from wganlib.plan import load_plan
+    from wganlib.reporting import write_report
+
+    typer.echo(str(write_report(name, load_plan(params, scale), results, reports)))
+
+
+@app.command()
+def check(
+    table: Annotated[Path, typer.Argument(help="Collected runs.csv of the scores to check.")],
+    baseline: Annotated[Path, typer.Option("--baseline", help="Baseline file.")] = Path("params/baselines/demo.json"),
+    record: Annotated[bool, typer.Option("--record", help="Write the baseline from the table instead of checking.")] = False,
+) -> None:
+    """Compare scores with a baseline's seed spread; exits 1 when one regressed."""
+    from wganlib.baseline import compare, load_baseline, record_baseline, render
+    from wganlib.results import read_table
+
+    scores = read_table(table)
+    if record:
+        record_baseline(scores, baseline)
+        typer.echo(str(baseline))
+        return
+    comparisons = compare(scores, load_baseline(baseline))
+    typer.echo(render(comparisons))
+    if any(c.regressed for c in comparisons):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake prints one line and exits with 2."""
+    try:
+        app()
+    except WganlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

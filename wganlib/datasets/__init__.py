@@ -1,0 +1,7 @@
+"""Data sets: what they are (no torch) and, in one file a family, how they are loaded."""
+
+CHANNELS = {"digits": 1, "imagenet32": 3}
+"""Colour channels of each data set's images."""
+
+CLASSES = {"digits": 10, "imagenet32": 1000}
+"""Number of classes of each data set's labels."""

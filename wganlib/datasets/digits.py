@@ -1,0 +1,47 @@
+"""The handwritten digits that scikit-learn carries: 1,797 images of 8x8 pixels, grey levels 0 to 16, ten classes.
+
+Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI repository, 1998 (its test part).
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wganlib.errors import WganlibError
+
+SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+"""Of the pixels as uint8 followed by the labels as uint8."""
+
+TRAIN_COUNT = 1437
+
+
+def load_digits(
+    image_size: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Callable[[Tensor, torch.Generator], Tensor], str]:
+    """Training images and labels, held-out images and labels, preprocessing and content hash; see `datasets.images.Images`.
+
+    The split is fixed: a permutation of the rows by NumPy's default generator with seed 0, the first 1,437 for training.
+    Preprocessing adds noise uniform over one grey level, scales to [-1, 1) and resizes bilinearly.
+    """
+    from sklearn.datasets import load_digits as sklearn_digits
+
+    bunch = sklearn_digits()
+    pixels, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+    found = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
+    if found != SHA256:
+        raise WganlibError(f"digits: scikit-learn's images have sha256 {found}, expected {SHA256}; install the locked version")
+    order = np.random.default_rng(0).permutation(len(pixels))
+    images = torch.from_numpy(pixels[order]).unsqueeze(1)
+    classes = torch.from_numpy(labels[order]).long()
+
+    def preprocess(raw: Tensor, stream: torch.Generator) -> Tensor:
+        noise = torch.rand(raw.shape, generator=stream, device=raw.device)
+        scaled = (raw.float() + noise) * (2 / 17) - 1
+        return F.interpolate(scaled, size=image_size, mode="bilinear", align_corners=False)
+
+    parts = images[:TRAIN_COUNT], classes[:TRAIN_COUNT], images[TRAIN_COUNT:], classes[TRAIN_COUNT:]
+    return *parts, preprocess, found

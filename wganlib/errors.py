@@ -1,0 +1,63 @@
+"""Errors that are the user's to mend: one line that says what was found, what is allowed and what to do."""
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class WganlibError(Exception):
+    """A mistake in the input or the surroundings; the command line prints its text alone and exits with 2."""
+
+
+def unknown(thing: str, found: str, allowed: Iterable[str]) -> WganlibError:
+    """The error for a name that is none of the allowed ones, with the nearest allowed name as advice."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(found, names, n=1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    return WganlibError(f"unknown {thing} {found!r}: allowed are {', '.join(names)}{advice}")
+
+
+def parse(model: type[Model], value: Any, where: str) -> Model:
+    """Validate plain data (as read from YAML or JSON) strictly against a model.
+
+    Raises:
+        WganlibError: one line naming `where`, the path of the key, the value found and what is allowed.
+    """
+    try:
+        return model.model_validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        raise WganlibError(f"{where}: {_first_problem(model, error)}") from None
+    except (TypeError, ValueError) as error:
+        raise WganlibError(f"{where}: not plain data ({error})") from None
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+    problems = error.errors()
+    # A misspelt key usually also leaves the right one missing: name the misspelling, it is the cause.
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    path = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        names = _names_in(model)
+        near = difflib.get_close_matches(key, names, n=1)
+        advice = f"did you mean {near[0]!r}?" if near else "remove it"
+        return f"{path}: unknown key; {advice}{more}"
+    if first["type"] == "missing":
+        return f"{path}: required key is missing{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    found = first["input"]
+    shown = f", found {json.dumps(found, default=str)[:80]}" if not isinstance(found, dict) else ""
+    return f"{path}: {message}{shown}{more}"
+
+
+def _names_in(model: type[BaseModel]) -> list[str]:
+    """Every property name that a model or one of its parts knows."""
+    schema = model.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return sorted({name for part in parts for name in part.get("properties", {})})

@@ -1,0 +1,81 @@
+"""Files written whole or not at all, and the lock that keeps two trainings off one run."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from wganlib.errors import WganlibError
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name in the same folder, flush it to the disk and rename it.
+
+    Raises:
+        WganlibError: the folder cannot be written or the disk is full; what stood at `path` before is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise WganlibError(
+            f"cannot write {path}: {error.strerror or error}; nothing was changed there. "
+            "Free some space or choose a folder that you may write to"
+        ) from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON with a final newline, atomically."""
+    write_atomic(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        WganlibError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WganlibError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise WganlibError(f"{path}: not readable as JSON ({error})") from None
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
+    """Hold an flock on `path`; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        WganlibError: another process kept it for longer than `timeout_seconds`, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=timeout_seconds)
+    except Timeout:
+        raise WganlibError(
+            f"{path.parent}: another process has been training this run for {timeout_seconds:.0f} s; wait for it or stop it"
+        ) from None
+    except OSError as error:
+        raise WganlibError(f"cannot write {path}: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        lock.release()

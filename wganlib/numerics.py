@@ -1,0 +1,27 @@
+"""One integer for each part whose numbers a run depends on; a spec carries the entries that it uses.
+
+Raise an entry when a change in the code changes the numbers of that part: its runs, and no others, get a new run key
+and are trained again. `tests/test_numerics.py` fails when the code of a part changed and its entry was not looked at.
+The names here are also the names that a spec may use, so that a plan can be checked without importing torch.
+"""
+
+NUMERICS: dict[str, int] = {
+    "training": 1,
+    "objective:nonsaturating_gan": 1,
+    "objective:wgan": 1,
+    "objective:log_sigmoid": 1,
+    "objective:sqrt": 1,
+    "objective:exp": 1,
+    "constraint:none": 1,
+    "constraint:clipping": 1,
+    "constraint:gradient_penalty": 1,
+    "architecture:random_set": 1,
+    "dataset:digits": 1,
+    "dataset:imagenet32": 1,
+    "score:classifier": 1,
+}
+
+
+def names(part: str) -> tuple[str, ...]:
+    """The known names of a part, for instance `names("objective")`."""
+    return tuple(key.partition(":")[2] for key in NUMERICS if key.startswith(f"{part}:"))

@@ -1,0 +1,48 @@
+"""The table of objectives in the form of Zhou et al. 2019 (Lipschitz GANs), eq. 5.
+
+The critic minimises mean critic_fake(f(fake)) + mean critic_real(f(real)); the generator minimises mean generator(f(fake)).
+Every function maps critic values [N] to losses [N]. To add an objective, add a row here and its entry in `numerics.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Function = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One row of the table."""
+
+    critic_fake: Function
+    critic_real: Function
+    generator: Function
+    source: str
+
+
+def _mirrored(phi: Function, source: str) -> Objective:
+    """A Lipschitz GAN: the critic's function of reals is phi(-x), the generator minimises -f (Zhou et al. 2019, sections 4, 5.5)."""
+    return Objective(phi, lambda x: phi(-x), torch.neg, source)
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "nonsaturating_gan": Objective(F.softplus, lambda x: F.softplus(-x), lambda x: F.softplus(-x), "Goodfellow et al. 2014"),
+    "wgan": _mirrored(lambda x: x, "Arjovsky et al. 2017, eq. 3"),
+    "log_sigmoid": _mirrored(F.softplus, "Zhou et al. 2019: phi = -log sigmoid(-x)"),
+    "sqrt": _mirrored(lambda x: x + torch.sqrt(x**2 + 1), "Zhou et al. 2019: phi = x + sqrt(x^2 + 1)"),
+    "exp": _mirrored(torch.exp, "Zhou et al. 2019: phi = exp(x)"),
+}
+
+
+def critic_loss(objective: Objective, real: Tensor, fake: Tensor) -> Tensor:
+    """The critic's loss, a scalar, from its values on real [N] and generated [M] examples."""
+    return objective.critic_fake(fake).mean() + objective.critic_real(real).mean()
+
+
+def generator_loss(objective: Objective, fake: Tensor) -> Tensor:
+    """The generator's loss, a scalar, from the critic's values on generated examples [M]."""
+    return objective.generator(fake).mean()

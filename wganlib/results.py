@@ -1,0 +1,122 @@
+"""Collected tables: one row a run, thinned training curves, means per method. Reports are built from these alone."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from wganlib.errors import WganlibError
+from wganlib.files import read_json, write_atomic, write_json
+from wganlib.plan import Experiment, Plan
+
+CURVE_POINTS = 50
+"""Rows kept of a run's history in curves.csv."""
+
+SCORE_COLUMNS = (
+    "outcome",
+    "classifier_score",
+    "classifier_score_split_std",
+    "frechet_classifier_distance",
+    "frechet_classifier_distance_standard_error",
+    "untrained_classifier_score",
+)
+
+
+def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
+    """Gather an experiment's runs into `results/<scale>/<experiment>/`.
+
+    Writes `runs.csv` (labels, scores, provenance), `snapshots.csv`, `curves.csv`, `metrics.json`, `real.json` (the scores of
+    real data) and, for each method, the sample sheets of its best and worst run under `samples/`.
+
+    Raises:
+        WganlibError: a run's files are missing, damaged, or another spec's.
+    """
+    rows, snapshots, curves = [], [], []
+    for entry in experiment.entries:
+        folder = results / "runs" / entry.run
+        scores, provenance = read_json(folder / "scores.json"), read_json(folder / "provenance.json")
+        if scores.get("run") != entry.run:
+            raise WganlibError(f"{folder / 'scores.json'}: scores of run {scores.get('run')!r}, expected {entry.run!r}; score it again")
+        origin = {name: provenance[name] for name in ("commit", "device", "threads", "seconds")}
+        labels = {"run": entry.run, "settings": plan.runs[entry.run].settings_digest(), **entry.labels}
+        rows.append(labels | {name: scores[name] for name in SCORE_COLUMNS} | origin)
+        snapshots += [labels | {"generator_iteration": int(i)} | s for i, s in scores["snapshots"].items()]
+        curves.append(_curve(folder, labels))
+    table = pd.DataFrame(rows)
+    target = results / plan.scale / experiment.name
+    for method in experiment.params.methods:
+        ranked = ranking(table[table["method"] == method])
+        for place, index in (("best", 0), ("worst", -1)):
+            picture = results / "runs" / str(ranked["run"].iloc[index]) / "samples.png"
+            write_atomic(target / "samples" / f"{method}_{place}.png", _bytes(picture))
+    write_table(target / "runs.csv", table)
+    write_table(target / "snapshots.csv", pd.DataFrame(snapshots, columns=None if snapshots else ["run"]))
+    write_table(target / "curves.csv", pd.concat(curves, ignore_index=True))
+    write_json(target / "real.json", _real(plan, experiment.entries[0].run, results))
+    write_json(target / "metrics.json", metrics(table))
+
+
+def ranking(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows from the best to the worst classifier score; diverged runs last, ties by run key."""
+    diverged = (table["outcome"] != "ok").rename("diverged")
+    return table.assign(diverged=diverged).sort_values(
+        ["diverged", "classifier_score", "run"], ascending=[True, False, True]
+    )
+
+
+def metrics(table: pd.DataFrame) -> dict[str, dict[str, float | int]]:
+    """For each method the number of runs and of diverged ones, and the mean and median classifier score."""
+    return {
+        str(method): {
+            "runs": len(group),
+            "diverged": int((group["outcome"] != "ok").sum()),
+            "classifier_score_mean": round(float(group["classifier_score"].mean()), 6),
+            "classifier_score_median": round(float(group["classifier_score"].median()), 6),
+        }
+        for method, group in table.groupby("method", sort=True)
+    }
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A collected table.
+
+    Raises:
+        WganlibError: the file is missing or is not such a table.
+    """
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
+    except (OSError, ValueError) as error:
+        raise WganlibError(f"{path}: not readable as a table ({error})") from None
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, atomically; numbers in the shortest form that reads back exactly."""
+    buffer = io.StringIO()
+    table.to_csv(buffer, index=False, lineterminator="\n")
+    write_atomic(path, buffer.getvalue().encode())
+
+
+def _curve(folder: Path, labels: dict[str, Any]) -> pd.DataFrame:
+    try:
+        history = pq.read_table(folder / "history.parquet").to_pandas()
+    except (OSError, ValueError) as error:
+        raise WganlibError(f"{folder / 'history.parquet'}: not readable ({error}); train the run again") from None
+    thinned = history.iloc[:: max(1, len(history) // CURVE_POINTS)]
+    return thinned.assign(run=labels["run"], architecture=labels["architecture"], method=labels["method"], seed=labels["seed"])
+
+
+def _real(plan: Plan, run: str, results: Path) -> dict[str, Any]:
+    description = read_json(results / "classifiers" / plan.classifier_of(run).key / "classifier.json")
+    kept = ("accuracy", "held_out_images", "real_training_images", "real_held_out_images", "scoring")
+    return {name: description[name] for name in kept}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WganlibError(f"{path}: {error.strerror}; score the run again") from None

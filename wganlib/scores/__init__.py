@@ -1,0 +1,1 @@
+"""Features -> statistic -> score: classifiers, the statistics over their outputs, and the scoring of a run."""

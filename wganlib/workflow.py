@@ -1,0 +1,45 @@
+"""What the Snakefile needs besides the plan."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+from wganlib.errors import WganlibError, unknown
+from wganlib.plan import Plan
+
+_held: list[Any] = []
+
+
+def hold_folder(folder: Path) -> None:
+    """Keep a second Snakemake out of this working folder until this process ends; the kernel frees the lock.
+
+    Raises:
+        WganlibError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stream = (folder / "wganlib.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.seek(0)
+        holder = stream.read().strip() or "unknown"
+        raise WganlibError(
+            f"another snakemake (process {holder}) is running in {Path.cwd()}: wait for it, stop it, or use another folder"
+        ) from None
+    stream.truncate(0)
+    stream.write(str(os.getpid()))
+    stream.flush()
+    _held.append(stream)
+
+
+def check_targets(plan: Plan, targets: list[str]) -> None:
+    """Refuse reports that no experiment of this scale makes, before Snakemake's own, longer message.
+
+    Raises:
+        WganlibError: a target `reports/<name>.pdf` whose name no experiment lists.
+    """
+    for target in targets:
+        path = Path(target)
+        if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.reports():
+            raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.reports())}")

@@ -1,0 +1,55 @@
+"""The plan, the surroundings of a job, and the lock on the working folder. Everything else is in wganlib."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
+
+# `python -m wganlib` in a rule is this interpreter, whatever the shell's PATH says.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+)
+# A training ends when the process with this number is no longer its parent.
+os.environ["WGANLIB_PARENT_PID"] = str(os.getpid())
+
+from wganlib.errors import WganlibError
+from wganlib.plan import load_plan
+from wganlib.workflow import check_targets, hold_folder
+
+try:
+    PLAN = load_plan(Path("params"), config["scale"])
+    check_targets(PLAN, config["targets"])
+except WganlibError as error:
+    raise WorkflowError(str(error)) from None
+
+CLASSIFIERS = PLAN.classifiers()
+
+# Directives name real environments; without conda they cannot be built, and the lock's own environment serves.
+if (
+    not shutil.which("conda")
+    and DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+):
+    logger.warning(
+        "conda is not installed: jobs run in the current environment instead of workflow/envs."
+    )
+    workflow.deployment_settings.deployment_method = frozenset(
+        workflow.deployment_settings.deployment_method
+    ) - {DeploymentMethod.CONDA}
+
+
+wildcard_constraints:
+    run="|".join(PLAN.runs) or "none",
+    classifier="|".join(CLASSIFIERS) or "none",
+    scale=PLAN.scale,
+    experiment="|".join(PLAN.experiments) or "none",
+    report="|".join(PLAN.reports()) or "none",
+
+
+# Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that
+# cannot be told from a running one's.
+onstart:
+    hold_folder(Path(".snakemake"))

@@ -1,0 +1,40 @@
+rule report:
+    input:
+        lambda wildcards: expand(
+            rules.collect.output,
+            scale=PLAN.scale,
+            experiment=PLAN.reports()[wildcards.report],
+        ),
+        published="params/published.yaml",
+    output:
+        pdf=report(
+            "reports/{scale}/{report}.pdf",
+            caption="../report/{report}.rst",
+            category="Improved Training of Wasserstein GANs",
+            labels={"item": "{report}", "scale": "{scale}"},
+        ),
+        numbers="reports/{scale}/{report}.json",
+    log:
+        "logs/report/{scale}/{report}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    params:
+        experiment=lambda wildcards: PLAN.experiment(
+            PLAN.reports()[wildcards.report]
+        ).digest(),
+    shell:
+        "python -m wganlib report {wildcards.report} --scale {wildcards.scale} > {log} 2>&1"
+
+
+# reports/<name>.pdf is the copy of the current scale's report.
+rule current:
+    input:
+        expand("reports/{scale}/{{report}}.pdf", scale=PLAN.scale),
+    output:
+        "reports/{report}.pdf",
+    log:
+        "logs/current/{report}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    shell:
+        "cp {input} {output} 2> {log}"

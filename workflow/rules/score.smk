@@ -1,0 +1,46 @@
+rule score:
+    input:
+        rules.train.output,
+        classifier=lambda wildcards: expand(
+            rules.classifier.output, classifier=PLAN.classifier_of(wildcards.run).key
+        ),
+    output:
+        scores="results/runs/{run}/scores.json",
+        samples="results/runs/{run}/samples.png",
+    log:
+        "logs/score/{run}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    threads: PLAN.params.threads
+    params:
+        spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
+        scoring=PLAN.params.scoring.canonical(),
+        folder=lambda wildcards, input: os.path.dirname(input.classifier[0]),
+    shell:
+        "exec python -m wganlib score {params.spec:q} --scoring {params.scoring:q} "
+        "--classifier {params.folder} --threads {threads} > {log} 2>&1"
+
+
+rule collect:
+    input:
+        scores=lambda wildcards: expand(
+            rules.score.output, run=PLAN.run_keys(wildcards.experiment)
+        ),
+        histories=lambda wildcards: expand(
+            rules.train.output.history, run=PLAN.run_keys(wildcards.experiment)
+        ),
+    output:
+        runs="results/{scale}/{experiment}/runs.csv",
+        snapshots="results/{scale}/{experiment}/snapshots.csv",
+        curves="results/{scale}/{experiment}/curves.csv",
+        metrics="results/{scale}/{experiment}/metrics.json",
+        real="results/{scale}/{experiment}/real.json",
+        samples=directory("results/{scale}/{experiment}/samples"),
+    log:
+        "logs/collect/{scale}/{experiment}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    params:
+        entries=lambda wildcards: PLAN.experiment(wildcards.experiment).digest(),
+    shell:
+        "python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
