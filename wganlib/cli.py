@@ -166,7 +166,7 @@ def report(
     from wganlib.plan import load_plan
     from wganlib.reporting import write_report
 
-    typer.echo(str(write_report(name, load_plan(params, scale), results, reports)))
+    typer.echo(str(write_report(name, load_plan(params, scale), params, results, reports)))
 
 
 @app.command()

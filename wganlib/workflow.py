@@ -43,3 +43,13 @@ def check_targets(plan: Plan, targets: list[str]) -> None:
         path = Path(target)
         if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.reports():
             raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.reports())}")
+
+
+def unsupported(plan: Plan, results: Path) -> list[str]:
+    """Experiments whose collected table exists while some of its runs do not."""
+    return [
+        name
+        for name in plan.experiments
+        if (results / plan.scale / name / "runs.csv").exists()
+        and not all((results / "runs" / key / "scores.json").exists() for key in plan.run_keys(name))
+    ]

@@ -18,7 +18,7 @@ os.environ["WGANLIB_PARENT_PID"] = str(os.getpid())
 
 from wganlib.errors import WganlibError
 from wganlib.plan import load_plan
-from wganlib.workflow import check_targets, hold_folder
+from wganlib.workflow import check_targets, hold_folder, unsupported
 
 try:
     PLAN = load_plan(Path("params"), config["scale"])
@@ -39,6 +39,16 @@ if (
     workflow.deployment_settings.deployment_method = frozenset(
         workflow.deployment_settings.deployment_method
     ) - {DeploymentMethod.CONDA}
+
+
+# A clone holds collected tables but no runs. Snakemake would take such tables as done; here they are made anew, with their
+# runs, when something asks for them.
+UNSUPPORTED = unsupported(PLAN, Path("results"))
+SUPPORTED = [name for name in PLAN.experiments if name not in UNSUPPORTED]
+workflow.dag_settings.forcerun = {
+    *workflow.dag_settings.forcerun,
+    *(["collect_anew"] if UNSUPPORTED else []),
+}
 
 
 wildcard_constraints:

@@ -40,7 +40,14 @@ rule collect:
         "logs/collect/{scale}/{experiment}.log",
     conda:
         "../envs/wganlib.yaml"
+    wildcard_constraints:
+        experiment="|".join(SUPPORTED) or "none",
     params:
         entries=lambda wildcards: PLAN.experiment(wildcards.experiment).digest(),
     shell:
         "python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
+
+
+use rule collect as collect_anew with:
+    wildcard_constraints:
+        experiment="|".join(UNSUPPORTED) or "none",

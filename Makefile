@@ -1,0 +1,67 @@
+# The two commands of a bare machine are `make table2` and `make test`; `make help` lists the rest.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .uv/bin/uv
+SNAKEMAKE := $(BIN)/snakemake --cores all
+
+.PHONY: help install table2 test check baseline pilot stress faults lint plan html lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: .venv/.installed ## install the locked environment into .venv
+
+table2: install ## train, score and typeset Table 2 at the current scale (the main job)
+	$(SNAKEMAKE) reports/table2.pdf
+
+test: install ## run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+
+check: install ## train a few fresh seeds and compare their scores with the committed baseline
+	$(SNAKEMAKE) results/demo/check/runs.csv --config scale=demo
+	$(BIN)/wganlib check results/demo/check/runs.csv --baseline params/baselines/demo.json
+
+baseline: install ## record a new baseline for `make check` from its own eight seeds
+	$(SNAKEMAKE) results/demo/check_baseline/runs.csv --config scale=demo
+	$(BIN)/wganlib check results/demo/check_baseline/runs.csv --baseline params/baselines/demo.json --record
+
+pilot: install ## run the pilot that chose the demo's settings (about 15 minutes)
+	$(SNAKEMAKE) reports/pilot.pdf --config scale=demo
+
+stress: install ## kill trainings and the workflow ten times each and compare with an undisturbed run
+	$(BIN)/python benchmarks/stress.py --kills 10
+
+faults: install ## show that `make check` fails on each of four planted faults
+	$(BIN)/python benchmarks/faults.py
+
+lint: install ## check style, types and the workflow
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/snakefmt --check workflow && $(BIN)/snakemake --lint
+
+plan: install ## show runs and estimated cost of every experiment
+	$(BIN)/wganlib plan
+
+html: install ## reports/index.html: browse the runs behind table2.pdf
+	$(BIN)/snakemake --report reports/index.html reports/table2.pdf
+
+lock: $(UV) ## resolve the dependencies of pyproject.toml into requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## remove the environment and the workflow's state; results and reports stay
+	rm -rf .venv .uv .snakemake logs
+
+$(UV): requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+# Compiled byte code halves the start of every job where Python may not write its own.
+.venv/.installed: requirements.lock pyproject.toml $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python .venv/bin/python --no-build-isolation --no-deps -e .
+	@touch $@

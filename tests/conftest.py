@@ -1,0 +1,137 @@
+"""Shared pieces: small specs, and a project folder with a four-run DAG that trains in seconds."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from wganlib.architectures import random_set
+from wganlib.spec import Spec
+
+REPOSITORY = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+torch.set_num_threads(1)
+
+
+def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:
+    """A cheap spec of the base architecture; `changes` replace fields, dots reach into parts ("method.critic_steps")."""
+    penalised = method == "wgan_gp"
+    factors = random_set.BASE | {"generator_filters": 32, "critic_filters": 32}
+    adam = {"name": "adam", "learning_rate": 2e-3, "beta1": 0.0 if penalised else 0.5, "beta2": 0.9 if penalised else 0.999}
+    data = {
+        "dataset": {"name": "digits", "image_size": 16},
+        "architecture": random_set.architecture(factors, width=0.0625, layer_norm=penalised).model_dump(),
+        "method": {
+            "objective": "wgan" if penalised else "nonsaturating_gan",
+            "constraint": {"kind": "gradient_penalty", "form": "two_sided", "weight": 10.0} if penalised else {"kind": "none"},
+            "generator_optimizer": dict(adam),
+            "critic_optimizer": dict(adam),
+            "critic_steps": 2 if penalised else 1,
+            "batch_size": 16,
+            "generator_batch_size": 16,
+            "critic_l2": 1e-3,
+        },
+        "generator_iterations": 6,
+        "seed": 3,
+        "log_every": 2,
+    }
+    for path, value in changes.items():
+        part: Any = data
+        *parents, last = path.split(".")
+        for name in parents:
+            part = part[name]
+        part[last] = value
+    return Spec.model_validate(data)
+
+
+def copy_params(folder: Path) -> Path:
+    """The repository's parameters, in `folder/params`."""
+    return Path(shutil.copytree(REPOSITORY / "params", folder / "params"))
+
+
+def edit_yaml(path: Path, **changes: Any) -> None:
+    """Set keys of a YAML file; dots reach into mappings."""
+    data = yaml.safe_load(path.read_text())
+    for keys, value in changes.items():
+        part = data
+        *parents, last = keys.split(".")
+        for name in parents:
+            part = part[name]
+        part[last] = value
+    path.write_text(yaml.safe_dump(data))
+
+
+def four_run_project(folder: Path, gan_iterations: int = 12, gp_iterations: int = 6) -> Path:
+    """A working folder whose table2 has two architectures and two methods."""
+    params = copy_params(folder)
+    edit_yaml(
+        params / "scales/demo.yaml",
+        **{
+            "width": 0.03125,
+            "scoring": {"network": "classifier", "num_samples": 200, "splits": 2, "batch_size": 100},
+            "classifier": {"epochs": 3, "seed": 0},
+            "checkpoint_seconds": 0.3,
+        },
+    )
+    edit_yaml(
+        params / "experiments/table2.yaml",
+        **{
+            "scales.demo.architectures": 2,
+            "scales.demo.generator_iterations": {"nonsaturating_gan": gan_iterations, "wgan_gp": gp_iterations},
+        },
+    )
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """This process's environment with the tools of its own interpreter first."""
+    cleaned = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "WGANLIB", "DVC"))}
+    return cleaned | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def snakemake_command(*arguments: str) -> list[str]:
+    return [
+        str(BIN / "snakemake"),
+        "--snakefile",
+        str(REPOSITORY / "workflow/Snakefile"),
+        "--workflow-profile",
+        str(REPOSITORY / "workflow/profiles/default"),
+        "--cores",
+        "2",
+        *arguments,
+    ]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the repository's workflow in a folder; output and errors together."""
+    return subprocess.run(
+        snakemake_command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+
+
+def wganlib(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder."""
+    return subprocess.run(
+        [str(BIN / "wganlib"), *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from wganlib.datasets.images import load
+    from wganlib.spec import DatasetSpec
+
+    return load(DatasetSpec(name="digits", image_size=16))

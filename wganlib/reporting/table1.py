@@ -1,0 +1,45 @@
+"""Table 1 of Gulrajani et al. 2017: the set of architectures, and which of them were trained."""
+
+from pathlib import Path
+from typing import Any
+
+from wganlib.architectures import random_set
+from wganlib.architectures.layers import parameter_count
+from wganlib.datasets import CHANNELS
+from wganlib.plan import Experiment, Plan
+from wganlib.reporting.table2 import FACTOR_TITLES, level_title
+
+
+def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The numbers of the report; it has no pictures and needs the plan alone."""
+    count = experiment.scale.architectures
+    drawn = [random_set.BASE] if count == "base" else random_set.sample(count)
+    size, channels = plan.params.dataset.image_size, CHANNELS[plan.params.dataset.name]
+    parameters = []
+    for factors in drawn:
+        spec = random_set.architecture(factors, width=plan.params.width, layer_norm=True)
+        layers = random_set.generator_layers(spec, size, channels), random_set.critic_layers(spec, size, channels)
+        parameters.append([parameter_count(side) for side in layers])
+    total = 1
+    for values in random_set.FACTORS.values():
+        total *= len(values)
+    numbers = {
+        "scale": plan.scale,
+        "source": experiment.params.source,
+        "total": total,
+        "drawn": len(drawn),
+        "width": plan.params.width,
+        "factors": [
+            {
+                "title": FACTOR_TITLES[name],
+                "levels": [
+                    {"level": level_title(value), "drawn": sum(factors[name] == value for factors in drawn)} for value in values
+                ],
+            }
+            for name, values in random_set.FACTORS.items()
+        ],
+        "parameters": {
+            side: [min(p[i] for p in parameters), max(p[i] for p in parameters)] for i, side in enumerate(("generator", "critic"))
+        },
+    }
+    return numbers, {}

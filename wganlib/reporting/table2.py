@@ -1,0 +1,231 @@
+"""Table 2 and Table 5 of Gulrajani et al. 2017: outcomes of training random architectures with two methods."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wganlib import statistics
+from wganlib.architectures.random_set import FACTORS
+from wganlib.errors import WganlibError
+from wganlib.files import read_json
+from wganlib.plan import Experiment, Plan, read_yaml
+from wganlib.reporting import style
+from wganlib.results import ranking, read_table
+
+FACTOR_TITLES = {
+    "generator_nonlinearity": "Nonlinearity (G)",
+    "critic_nonlinearity": "Nonlinearity (D)",
+    "generator_depth": "Depth (G)",
+    "critic_depth": "Depth (D)",
+    "generator_normalized": "Batch norm (G)",
+    "critic_normalized": "Batch or layer norm (D)",
+    "generator_filters": "Base filter count (G)",
+    "critic_filters": "Base filter count (D)",
+}
+LEVEL_TITLES = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "smooth_elu": "smooth ELU", "tanh": "tanh"}
+"""smooth ELU is the paper's softplus(2x + 2)/2 - 1."""
+RANKING_MINIMUM = 30
+"""Fewer runs a level allow no ranking of levels in words."""
+
+
+def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The numbers of the report, and its pictures by file name.
+
+    Raises:
+        WganlibError: the collected tables are missing, or no primary threshold is set.
+    """
+    folder = results / plan.scale / experiment.name
+    table, real = read_table(folder / "runs.csv"), read_json(folder / "real.json")
+    first, second = experiment.params.methods
+    primary = experiment.scale.primary_threshold
+    if primary is None:
+        raise WganlibError(f"{experiment.name}: scales.{plan.scale}.primary_threshold is not set; the pilot fixes it")
+    scores = {method: _by_architecture(table, method) for method in (first, second)}
+    published = read_yaml(params / "published.yaml")["table2"]
+    outcomes = Counter(table["outcome"])
+    best_first = float(scores[first].max())
+    numbers = {
+        "scale": plan.scale,
+        "title": experiment.params.title,
+        "source": experiment.params.source,
+        "methods": [plan.methods[m].title for m in (first, second)],
+        "primary_threshold": primary,
+        "thresholds": [_row(scores[first], scores[second], t, published) for t in experiment.params.thresholds],
+        "main_thresholds": list(experiment.params.main_thresholds),
+        "published": {name: published[name] for name in ("source", "score", "architectures")},
+        "success": [_success(scores[method], primary) for method in (first, second)],
+        "factors": [_factor(table, name, (first, second), primary) for name in FACTORS],
+        "ranking_minimum": RANKING_MINIMUM,
+        "can_tell": best_first > primary,
+        "best_scores": [best_first, float(scores[second].max())],
+        "budget": [_budget(plan, experiment, method) for method in (first, second)],
+        "samples": [_extremes(table, method, plan) for method in (first, second)],
+        "runs": _runs(table, first, second),
+        "untrained": {
+            "minimum": float(table["untrained_classifier_score"].min()),
+            "median": float(table["untrained_classifier_score"].median()),
+            "maximum": float(table["untrained_classifier_score"].max()),
+        },
+        "real": real,
+        "dataset": plan.params.dataset.model_dump(mode="json"),
+        "width": plan.params.width,
+        "scoring": plan.params.scoring.model_dump(mode="json"),
+        "number_of_runs": len(table),
+        "outcomes": {str(name): count for name, count in sorted(outcomes.items())},
+        "commits": sorted(set(table["commit"].fillna("not recorded"))),
+        "devices": sorted(set(table["device"])),
+        "threads": sorted({int(v) for v in table["threads"]}),
+        "training_seconds": round(float(table["seconds"].sum())),
+    }
+    pictures = {
+        f"{method}_{place}.png": (folder / "samples" / f"{method}_{place}.png").read_bytes()
+        for method in (first, second)
+        for place in ("best", "worst")
+    }
+    return numbers, pictures | {"scores.pdf": _draw(plan, scores, (first, second), experiment.params.thresholds, numbers)}
+
+
+def _by_architecture(table: pd.DataFrame, method: str) -> pd.Series:
+    rows = table[table["method"] == method]
+    return rows.set_index(["architecture", "seed"])["classifier_score"].sort_index()
+
+
+def _row(first: pd.Series, second: pd.Series, threshold: float, published: dict[str, Any]) -> dict[str, Any]:
+    counts = statistics.counts(list(first), list(second.loc[first.index]), threshold)
+    test = statistics.mcnemar(counts.only_first, counts.only_second)
+    paper = next((row[1:] for row in published["rows"] if row[0] == threshold), None)
+    return {
+        "threshold": threshold,
+        "counts": list(counts),
+        "published": paper,
+        "p_value": test.p_value,
+        "share": test.share,
+        "interval": None if test.interval is None else list(test.interval),
+    }
+
+
+def _success(scores: pd.Series, threshold: float) -> dict[str, Any]:
+    n, k = len(scores), sum(statistics.succeeds(s, threshold) for s in scores)
+    return {"n": n, "successes": k, "interval": list(statistics.wilson(k, n))}
+
+
+def _factor(table: pd.DataFrame, name: str, methods: tuple[str, str], threshold: float) -> dict[str, Any]:
+    levels = []
+    for value in FACTORS[name]:
+        rows = table[table[name] == value]
+        if len(rows):
+            cells = [_success(rows[rows["method"] == m]["classifier_score"], threshold) for m in methods]
+            levels.append({"level": level_title(value), "methods": cells})
+    return {"title": FACTOR_TITLES[name], "levels": levels}
+
+
+def level_title(value: Any) -> str:
+    """A factor's value as the paper prints it."""
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    return LEVEL_TITLES.get(str(value), str(value))
+
+
+def _budget(plan: Plan, experiment: Experiment, method: str) -> dict[str, Any]:
+    settings = plan.methods[method].settings
+    return {
+        "title": plan.methods[method].title,
+        "generator_iterations": experiment.scale.generator_iterations[method],
+        "critic_steps": settings.critic_steps,
+        "batch_size": settings.batch_size,
+        "generator_batch_size": settings.generator_batch_size,
+        "generator_learning_rate": settings.generator_optimizer.learning_rate,
+        "critic_learning_rate": settings.critic_optimizer.learning_rate,
+        "betas": [settings.generator_optimizer.beta1, settings.generator_optimizer.beta2],
+    }
+
+
+def _extremes(table: pd.DataFrame, method: str, plan: Plan) -> dict[str, Any]:
+    ranked = ranking(table[table["method"] == method])
+
+    def described(row: pd.Series, place: str) -> dict[str, Any]:
+        return {
+            "picture": f"{method}_{place}.png",
+            "architecture": int(row["architecture"]) + 1,
+            "score": float(row["classifier_score"]),
+            "outcome": row["outcome"],
+            "factors": ", ".join(f"{FACTOR_TITLES[f]}: {level_title(row[f])}" for f in FACTORS),
+        }
+
+    return {
+        "title": plan.methods[method].title,
+        "sheets": [described(ranked.iloc[0], "best"), described(ranked.iloc[-1], "worst")],
+    }
+
+
+def _runs(table: pd.DataFrame, first: str, second: str) -> list[dict[str, Any]]:
+    rows = []
+    for (architecture, seed), group in table.groupby(["architecture", "seed"], sort=True):
+        cells = []
+        for method in (first, second):
+            row = group[group["method"] == method].iloc[0]
+            distance = row["frechet_classifier_distance"]
+            cells.append(
+                {
+                    "score": float(row["classifier_score"]),
+                    "split_std": float(row["classifier_score_split_std"]),
+                    "distance": None if pd.isna(distance) else float(distance),
+                    "outcome": row["outcome"],
+                    "run": row["run"].rpartition("-")[2],
+                }
+            )
+        some = group.iloc[0]
+        rows.append(
+            {
+                "architecture": int(architecture) + 1,
+                "seed": int(seed),
+                "factors": [level_title(some[name]) for name in FACTORS],
+                "methods": cells,
+            }
+        )
+    return rows
+
+
+def _draw(
+    plan: Plan,
+    scores: dict[str, pd.Series],
+    methods: tuple[str, str],
+    thresholds: tuple[float, ...],
+    numbers: dict[str, Any],
+) -> bytes:
+    """Left: one point an architecture, its score by either method. Right: successes over the threshold."""
+    drawn, axes = style.figure(2.9, 2)
+    left, right = axes[0]
+    titles = dict(zip(methods, numbers["methods"], strict=True))
+    top, primary = max(thresholds) + 1, numbers["primary_threshold"]
+    first, second = (scores[m] for m in methods)
+    left.plot([1, top], [1, top], color="0.7", linewidth=0.6, zorder=0)
+    left.axhline(primary, color="0.4", linewidth=0.6, linestyle=":")
+    left.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
+    left.scatter(first, second.loc[first.index], s=22, facecolor="white", edgecolor="black", linewidth=0.9, zorder=3)
+    for (architecture, _), x, y in zip(first.index, first, second.loc[first.index], strict=True):
+        if len(first) <= 40:
+            left.annotate(str(architecture + 1), (x, y), (3, 3), textcoords="offset points", fontsize=6.5, color="0.25")
+    left.set(xlim=(0.8, top), ylim=(0.8, top), xlabel=f"Classifier score, {titles[methods[0]]}")
+    left.set_ylabel(f"Classifier score, {titles[methods[1]]}")
+    left.set_title("(a) one point an architecture")
+    left.set_aspect("equal")
+    for place, method in enumerate(methods):
+        successes = [sum(c["counts"][i] for i in (place, 2)) for c in numbers["thresholds"]]
+        right.plot(
+            thresholds,
+            successes,
+            drawstyle="steps-mid",
+            color=style.COLOURS.get(method, "black"),
+            marker=style.MARKERS.get(method, "^"),
+            markersize=4,
+            linewidth=1.2,
+            label=titles[method],
+        )
+    right.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
+    right.set(xlabel="Minimum score", ylabel=f"Architectures above it (of {len(first)})", ylim=(-0.4, len(first) + 0.6))
+    right.set_title("(b) successes by threshold")
+    right.legend(frameon=False)
+    return style.pdf(drawn)
