@@ -18,7 +18,7 @@ os.environ["WGANLIB_PARENT_PID"] = str(os.getpid())
 
 from wganlib.errors import WganlibError
 from wganlib.plan import load_plan
-from wganlib.workflow import check_targets, hold_folder, unsupported
+from wganlib.workflow import check_targets, distrust_tables, hold_folder
 
 try:
     PLAN = load_plan(Path("params"), config["scale"])
@@ -41,14 +41,8 @@ if (
     ) - {DeploymentMethod.CONDA}
 
 
-# A clone holds collected tables but no runs. Snakemake would take such tables as done; here they are made anew, with their
-# runs, when something asks for them.
-UNSUPPORTED = unsupported(PLAN, Path("results"))
-SUPPORTED = [name for name in PLAN.experiments if name not in UNSUPPORTED]
-workflow.dag_settings.forcerun = {
-    *workflow.dag_settings.forcerun,
-    *(["collect_anew"] if UNSUPPORTED else []),
-}
+# A clone holds collected tables but no runs, which Snakemake would take as done.
+distrust_tables(PLAN, Path("results"))
 
 
 wildcard_constraints:

@@ -23,6 +23,7 @@ rule score:
 
 rule collect:
     input:
+        experiment="params/experiments/{experiment}.yaml",
         scores=lambda wildcards: expand(
             rules.score.output, run=PLAN.run_keys(wildcards.experiment)
         ),
@@ -40,14 +41,7 @@ rule collect:
         "logs/collect/{scale}/{experiment}.log",
     conda:
         "../envs/wganlib.yaml"
-    wildcard_constraints:
-        experiment="|".join(SUPPORTED) or "none",
     params:
         entries=lambda wildcards: PLAN.experiment(wildcards.experiment).digest(),
     shell:
         "python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
-
-
-use rule collect as collect_anew with:
-    wildcard_constraints:
-        experiment="|".join(UNSUPPORTED) or "none",

@@ -27,12 +27,12 @@ rule train:
     log:
         "logs/train/{run}.log",
     cache: "omit-software"
+    retries: 1
     conda:
         "../envs/wganlib.yaml"
     threads: PLAN.params.threads
     resources:
         gpu=0 if PLAN.params.device == "cpu" else 1,
-    retries: 1
     params:
         spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
         device=PLAN.params.device,
