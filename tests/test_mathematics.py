@@ -22,7 +22,11 @@ def test_the_table_of_objectives_and_the_names_in_specs_are_the_same():
 
 
 CLOSED_FORMS = {
-    "nonsaturating_gan": (lambda f: math.log1p(math.exp(f)), lambda r: math.log1p(math.exp(-r)), lambda f: math.log1p(math.exp(-f))),
+    "nonsaturating_gan": (
+        lambda f: math.log1p(math.exp(f)),
+        lambda r: math.log1p(math.exp(-r)),
+        lambda f: math.log1p(math.exp(-f)),
+    ),
     "wgan": (lambda f: f, lambda r: -r, lambda f: -f),
     "log_sigmoid": (lambda f: math.log1p(math.exp(f)), lambda r: math.log1p(math.exp(-r)), lambda f: -f),
     "sqrt": (lambda f: f + math.hypot(f, 1), lambda r: math.hypot(r, 1) - r, lambda f: -f),
@@ -36,7 +40,9 @@ def test_objectives_are_their_formulas(name):
     on_fake, on_real, on_generated = CLOSED_FORMS[name]
     expected = np.mean([on_fake(v) for v in fake.tolist()]) + np.mean([on_real(v) for v in real.tolist()])
     assert float(critic_loss(OBJECTIVES[name], real, fake)) == pytest.approx(expected, rel=1e-12)
-    assert float(generator_loss(OBJECTIVES[name], fake)) == pytest.approx(np.mean([on_generated(v) for v in fake.tolist()]), rel=1e-12)
+    assert float(generator_loss(OBJECTIVES[name], fake)) == pytest.approx(
+        np.mean([on_generated(v) for v in fake.tolist()]), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
@@ -51,7 +57,7 @@ def test_signs_the_critic_raises_reals_and_lowers_fakes_the_generator_raises_its
 
 
 # The optimal slope k between two point masses at distance d = 2: reals at (+1, 0), fakes at (-1, 0), f = k x on the segment.
-# MaxGP: minimise phi(-k) + phi(-k) + weight k^2, so 2 phi'(-k) = 2 weight k. Two-sided penalty with phi = x: k = 1 + d / (2 weight).
+# MaxGP minimises 2 phi(-k) + weight k^2, so phi'(-k) = weight k. Two-sided penalty with phi = x: k = 1 + d / (2 weight).
 def _max_slope(derivative, weight):
     return brentq(lambda k: 2 * derivative(-k) - 2 * weight * k, 1e-6, 50)
 
@@ -220,7 +226,9 @@ def test_layer_norm_normalises_each_example_over_all_axes_with_an_affine_per_cha
     v = x.numpy()
     mean, variance = v.mean(axis=(1, 2, 3), keepdims=True), v.var(axis=(1, 2, 3), keepdims=True)
     affine = norm.scale.detach().numpy().reshape(1, 3, 1, 1), norm.offset.detach().numpy().reshape(1, 3, 1, 1)
-    np.testing.assert_allclose(norm(x).detach().numpy(), (v - mean) / np.sqrt(variance + 1e-5) * affine[0] + affine[1], atol=1e-10)
+    np.testing.assert_allclose(
+        norm(x).detach().numpy(), (v - mean) / np.sqrt(variance + 1e-5) * affine[0] + affine[1], atol=1e-10
+    )
 
 
 def test_batch_norm_uses_the_batch_at_evaluation_too():
@@ -281,6 +289,8 @@ def test_the_l2_term_reaches_all_but_linear_biases_and_is_in_the_gradient():
 
 
 def test_streams_differ_by_name_and_seed_and_repeat():
-    draws = {(s, n): torch.rand(4, generator=stream(s, n)).tolist() for s in (0, 1) for n in ("init", "data", "noise", "scoring")}
+    draws = {
+        (s, n): torch.rand(4, generator=stream(s, n)).tolist() for s in (0, 1) for n in ("init", "data", "noise", "scoring")
+    }
     assert len({tuple(v) for v in draws.values()}) == 8
     assert torch.rand(4, generator=stream(1, "noise")).tolist() == draws[1, "noise"]

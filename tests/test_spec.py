@@ -177,9 +177,7 @@ def test_flops_of_one_layer_pair_by_hand():
     d = [f * 25 * 64, f * 2 * f * 25 * 16, 2 * f * 4 * f * 25 * 4, 4 * f * 4]
     assert [2 * v for v in g] == [_flops(layer) for layer in generator]
     assert [2 * v for v in d] == [_flops(layer) for layer in critic]
-    plain = training_flops(
-        generator, critic, batch_size=1, generator_batch_size=1, critic_steps=1, gradient_penalty=False
-    )
+    plain = training_flops(generator, critic, batch_size=1, generator_batch_size=1, critic_steps=1, gradient_penalty=False)
     assert plain == 2 * (sum(g) + 2 * (3 * sum(d) - d[0]) + 3 * sum(g) - g[0] + 2 * sum(d))
 
 

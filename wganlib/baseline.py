@@ -1,6 +1,7 @@
 """Regression check: fresh scores against a baseline's, in units of the spread that the baseline's seeds showed."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -86,7 +87,9 @@ def load_baseline(path: Path) -> Baseline:
         WganlibError: it is missing or is not a baseline.
     """
     if not path.exists():
-        raise WganlibError(f"{path}: no such baseline; record one with `wganlib check --record` from at least {MINIMUM_SEEDS} seeds")
+        raise WganlibError(
+            f"{path}: no such baseline; record one with `wganlib check --record` from at least {MINIMUM_SEEDS} seeds"
+        )
     return parse(Baseline, read_json(path), str(path))
 
 
@@ -99,7 +102,7 @@ def compare(table: pd.DataFrame, baseline: Baseline) -> list[Comparison]:
     Raises:
         WganlibError: the table lacks a group, or shares a seed with the baseline, or was made with other settings.
     """
-    fresh = {key: rows for key, rows in _grouped(table)}
+    fresh = dict(_grouped(table))
     result = []
     for group in baseline.groups:
         rows = fresh.get((group.architecture, group.method))
@@ -141,7 +144,7 @@ def render(comparisons: list[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def _grouped(table: pd.DataFrame):
+def _grouped(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     return (((str(a), str(m)), rows) for (a, m), rows in table.groupby(["architecture", "method"], sort=True))
 
 

@@ -64,7 +64,9 @@ def train(
     results: Results = Path("results"),
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     threads: Threads = 1,
-    checkpoint_seconds: Annotated[float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between checkpoints.")] = 30.0,
+    checkpoint_seconds: Annotated[
+        float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between checkpoints.")
+    ] = 30.0,
 ) -> None:
     """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
     from wganlib.plan import read_spec

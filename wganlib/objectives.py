@@ -25,7 +25,7 @@ class Objective:
 
 
 def _mirrored(phi: Function, source: str) -> Objective:
-    """A Lipschitz GAN: the critic's function of reals is phi(-x), the generator minimises -f (Zhou et al. 2019, sections 4, 5.5)."""
+    """A Lipschitz GAN: the critic's function of reals is phi(-x), the generator minimises -f (Zhou et al. 2019, section 4)."""
     return Objective(phi, lambda x: phi(-x), torch.neg, source)
 
 

@@ -77,7 +77,7 @@ class MethodParams(Part):
 
 
 class Grid(Part):
-    """Settings tried by a pilot, the same for every method: the critic learns at `critic_factors` times the generator's rate."""
+    """Settings that a pilot tries, the same for every method; the critic's rate is a factor times the generator's."""
 
     learning_rates: tuple[PositiveFloat, ...]
     critic_factors: tuple[PositiveFloat, ...]
@@ -136,7 +136,11 @@ class Experiment:
 
     def digest(self) -> str:
         """Changes with anything that its collected tables or reports depend on besides the runs' own files."""
-        value = [self.params.model_dump(mode="json"), self.scale.model_dump(mode="json"), [(e.run, e.labels) for e in self.entries]]
+        value = [
+            self.params.model_dump(mode="json"),
+            self.scale.model_dump(mode="json"),
+            [(e.run, e.labels) for e in self.entries],
+        ]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
@@ -339,4 +343,3 @@ def _layers(spec: Spec) -> tuple[list[Layer], list[Layer]]:
         random_set.generator_layers(spec.architecture, size, channels),
         random_set.critic_layers(spec.architecture, size, channels),
     )
-

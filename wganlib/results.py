@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
+from PIL import Image
 
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
@@ -13,6 +14,9 @@ from wganlib.plan import Experiment, Plan
 
 CURVE_POINTS = 50
 """Rows kept of a run's history in curves.csv."""
+
+TEXT_COLUMNS = ("run", "settings", "commit", "device", "method", "outcome")
+"""Columns that stay text however they look: a hexadecimal digest may be all digits."""
 
 SCORE_COLUMNS = (
     "outcome",
@@ -28,7 +32,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
     """Gather an experiment's runs into `results/<scale>/<experiment>/`.
 
     Writes `runs.csv` (labels, scores, provenance), `snapshots.csv`, `curves.csv`, `metrics.json`, `real.json` (the scores of
-    real data) and, for each method, the sample sheets of its best and worst run under `samples/`.
+    real data) and `samples.png`, the sheets of each method's best and worst run below each other.
 
     Raises:
         WganlibError: a run's files are missing, damaged, or another spec's.
@@ -38,7 +42,9 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
         folder = results / "runs" / entry.run
         scores, provenance = read_json(folder / "scores.json"), read_json(folder / "provenance.json")
         if scores.get("run") != entry.run:
-            raise WganlibError(f"{folder / 'scores.json'}: scores of run {scores.get('run')!r}, expected {entry.run!r}; score it again")
+            raise WganlibError(
+                f"{folder / 'scores.json'}: scores of run {scores.get('run')!r}, expected {entry.run!r}; score it again"
+            )
         origin = {name: provenance[name] for name in ("commit", "device", "threads", "seconds")}
         labels = {"run": entry.run, "settings": plan.runs[entry.run].settings_digest(), **entry.labels}
         rows.append(labels | {name: scores[name] for name in SCORE_COLUMNS} | origin)
@@ -46,11 +52,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
         curves.append(_curve(folder, labels))
     table = pd.DataFrame(rows)
     target = results / plan.scale / experiment.name
-    for method in experiment.params.methods:
-        ranked = ranking(table[table["method"] == method])
-        for place, index in (("best", 0), ("worst", -1)):
-            picture = results / "runs" / str(ranked["run"].iloc[index]) / "samples.png"
-            write_atomic(target / "samples" / f"{method}_{place}.png", _bytes(picture))
+    write_atomic(target / "samples.png", _extremes(table, experiment.params.methods, results))
     write_table(target / "runs.csv", table)
     write_table(target / "snapshots.csv", pd.DataFrame(snapshots, columns=None if snapshots else ["run"]))
     write_table(target / "curves.csv", pd.concat(curves, ignore_index=True))
@@ -61,9 +63,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
 def ranking(table: pd.DataFrame) -> pd.DataFrame:
     """Rows from the best to the worst classifier score; diverged runs last, ties by run key."""
     diverged = (table["outcome"] != "ok").rename("diverged")
-    return table.assign(diverged=diverged).sort_values(
-        ["diverged", "classifier_score", "run"], ascending=[True, False, True]
-    )
+    return table.assign(diverged=diverged).sort_values(["diverged", "classifier_score", "run"], ascending=[True, False, True])
 
 
 def metrics(table: pd.DataFrame) -> dict[str, dict[str, float | int]]:
@@ -86,7 +86,7 @@ def read_table(path: Path) -> pd.DataFrame:
         WganlibError: the file is missing or is not such a table.
     """
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
     except (OSError, ValueError) as error:
@@ -115,8 +115,38 @@ def _real(plan: Plan, run: str, results: Path) -> dict[str, Any]:
     return {name: description[name] for name in kept}
 
 
-def _bytes(path: Path) -> bytes:
+def _extremes(table: pd.DataFrame, methods: tuple[str, ...], results: Path) -> bytes:
+    sheets = []
+    for method in methods:
+        ranked = ranking(table[table["method"] == method])
+        for index in (0, -1):
+            path = results / "runs" / str(ranked["run"].iloc[index]) / "samples.png"
+            try:
+                sheets.append(Image.open(path).convert("RGB"))
+            except OSError as error:
+                raise WganlibError(f"{path}: not readable ({error}); score the run again") from None
+    width, height = sheets[0].size
+    canvas = Image.new("RGB", (width, height * len(sheets)))
+    for index, sheet in enumerate(sheets):
+        canvas.paste(sheet, (0, index * height))
+    return _png(canvas)
+
+
+def split_extremes(path: Path, count: int) -> list[bytes]:
+    """The sheets of a collected `samples.png`, best and worst of each method in turn.
+
+    Raises:
+        WganlibError: the file is missing or is not a picture.
+    """
     try:
-        return path.read_bytes()
+        canvas = Image.open(path).convert("RGB")
     except OSError as error:
-        raise WganlibError(f"{path}: {error.strerror}; score the run again") from None
+        raise WganlibError(f"{path}: not readable ({error}); collect the experiment again") from None
+    height = canvas.height // count
+    return [_png(canvas.crop((0, i * height, canvas.width, (i + 1) * height))) for i in range(count)]
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

@@ -156,7 +156,12 @@ def provenance(device: torch.device, threads: int, data_sha256: str, started: st
         "device": name,
         "threads": threads,
         "data_sha256": data_sha256,
-        "versions": {"wganlib": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        "versions": {
+            "wganlib": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
         "started": started,
         "seconds": round(seconds, 3),
     }
@@ -188,7 +193,9 @@ def _weights(module: nn.Module) -> bytes:
 
 def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> None:
     columns = {name: [row[i] for row in trainer.history] for i, name in enumerate(HISTORY_COLUMNS)}
-    table = pa.table({"generator_iteration": pa.array(columns.pop("generator_iteration"), pa.float64()).cast(pa.int64()), **columns})
+    table = pa.table(
+        {"generator_iteration": pa.array(columns.pop("generator_iteration"), pa.float64()).cast(pa.int64()), **columns}
+    )
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     write_atomic(folder / "spec.json", (json.dumps(trainer.spec.model_dump(mode="json"), indent=2) + "\n").encode())
@@ -222,7 +229,9 @@ def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors"
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; train the run first") from None
     except (SafetensorError, RuntimeError) as error:
-        raise WganlibError(f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again") from None
+        raise WganlibError(
+            f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again"
+        ) from None
     return generator
 
 

@@ -175,7 +175,8 @@ class Spec(Part):
     @property
     def key(self) -> str:
         """Readable prefix and digest; the name of the run's folder."""
-        return f"{self.dataset.name}{self.dataset.image_size}-{self.architecture.family}-{self.method.objective}-s{self.seed}-{self.digest()}"
+        data = f"{self.dataset.name}{self.dataset.image_size}"
+        return f"{data}-{self.architecture.family}-{self.method.objective}-s{self.seed}-{self.digest()}"
 
 
 class ClassifierSpec(Part):
@@ -210,7 +211,9 @@ class ScoringSpec(Part):
     @model_validator(mode="after")
     def _enough(self) -> Self:
         if self.num_samples % self.splits or self.num_samples // self.splits < 2:
-            raise ValueError(f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it")
+            raise ValueError(
+                f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
+            )
         return self
 
 

@@ -41,7 +41,9 @@ def succeeds(score: float, threshold: float) -> bool:
 def counts(first: Sequence[float], second: Sequence[float], threshold: float) -> Counts:
     """Count outcomes of paired scores [n], [n] at a threshold."""
     pairs = [(succeeds(a, threshold), succeeds(b, threshold)) for a, b in zip(first, second, strict=True)]
-    return Counts(pairs.count((True, False)), pairs.count((False, True)), pairs.count((True, True)), pairs.count((False, False)))
+    return Counts(
+        pairs.count((True, False)), pairs.count((False, True)), pairs.count((True, True)), pairs.count((False, False))
+    )
 
 
 def mcnemar(only_first: int, only_second: int) -> McNemar:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +73,7 @@ class Trainer:
                 return
 
     def step(self) -> tuple[CriticLosses, Tensor]:
-        """One generator iteration: `critic_steps` critic steps, then one generator step (Gulrajani et al. 2017, Algorithm 1)."""
+        """One generator iteration: `critic_steps` critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1)."""
         for _ in range(self.spec.method.critic_steps):
             losses = self.critic_step()
         return losses, self.generator_step()
@@ -96,7 +97,7 @@ class Trainer:
             gradient_norm = norms.mean()
         total = loss + penalty
         self.critic_optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         self.critic_optimizer.step()
         if method.constraint.kind == "clipping":
             constraints.clip_(self.critic.parameters(), method.constraint.limit)
@@ -177,7 +178,7 @@ def sample(generator: nn.Module, latent_size: int, count: int, batch_size: int, 
         made += batch_size
 
 
-def _optimizer(spec: OptimizerSpec, groups: list[dict]) -> torch.optim.Optimizer:
+def _optimizer(spec: OptimizerSpec, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     # The fused kernel is one pass over memory on both CPU and GPU; small networks spend much of a step here otherwise.
     return torch.optim.Adam(groups, lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=1e-8, fused=True)
 

@@ -42,7 +42,9 @@ def check_targets(plan: Plan, targets: list[str]) -> None:
     for target in targets:
         path = Path(target)
         if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.reports():
-            raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.reports())}")
+            raise WganlibError(
+                f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.reports())}"
+            )
 
 
 def distrust_tables(plan: Plan, results: Path) -> None:

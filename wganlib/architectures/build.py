@@ -1,7 +1,9 @@
 """From a spec's architecture to modules with initial weights."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from wganlib.architectures import random_set
 from wganlib.architectures.modules import Linear, Stack
@@ -21,7 +23,7 @@ def build_critic(spec: Spec, stream: torch.Generator) -> nn.Module:
     return Stack(random_set.critic_layers(spec.architecture, dataset.image_size, CHANNELS[dataset.name]), stream)
 
 
-def critic_parameter_groups(critic: nn.Module, l2: float) -> list[dict[str, float | list[Tensor]]]:
+def critic_parameter_groups(critic: nn.Module, l2: float) -> list[dict[str, Any]]:
     """Optimiser groups that add the gradient of l2/2 * |w|^2 to all parameters but the biases of linear layers.
 
     igul222/nn leaves out the variables whose name ends in ".b", which are those; biases of convolutions, scales and

@@ -5,6 +5,7 @@ from an explicit random stream; layer norm with one scale and offset per channel
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from wganlib.architectures.layers import Layer
 
-NONLINEARITIES = {
+NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
     # The smooth stand-in for ELU of Gulrajani et al. 2017, Table 1 and appendix D.
@@ -120,8 +121,11 @@ class WeightLayer(nn.Module):
             self.weight = SameConv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, stream)
         else:
             self.weight = SameConvTranspose2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, stream)
-        norms = {"none": nn.Identity, "batch": BatchNorm, "layer": LayerNorm}
-        self.norm = norms[layer.normalization](layer.outputs)
+        self.norm: nn.Module = nn.Identity()
+        if layer.normalization == "batch":
+            self.norm = BatchNorm(layer.outputs)
+        elif layer.normalization == "layer":
+            self.norm = LayerNorm(layer.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         layer = self.layer
@@ -142,4 +146,3 @@ class Stack(nn.Sequential):
         super().__init__()
         for layer in layers:
             self.add_module(layer.name, WeightLayer(layer, stream))
-

@@ -39,7 +39,8 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
             for name, values in random_set.FACTORS.items()
         ],
         "parameters": {
-            side: [min(p[i] for p in parameters), max(p[i] for p in parameters)] for i, side in enumerate(("generator", "critic"))
+            side: [min(p[i] for p in parameters), max(p[i] for p in parameters)]
+            for i, side in enumerate(("generator", "critic"))
         },
     }
     return numbers, {}

@@ -12,7 +12,7 @@ from wganlib.errors import WganlibError
 from wganlib.files import read_json
 from wganlib.plan import Experiment, Plan, read_yaml
 from wganlib.reporting import style
-from wganlib.results import ranking, read_table
+from wganlib.results import ranking, read_table, split_extremes
 
 FACTOR_TITLES = {
     "generator_nonlinearity": "Nonlinearity (G)",
@@ -79,11 +79,8 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
         "threads": sorted({int(v) for v in table["threads"]}),
         "training_seconds": round(float(table["seconds"].sum())),
     }
-    pictures = {
-        f"{method}_{place}.png": (folder / "samples" / f"{method}_{place}.png").read_bytes()
-        for method in (first, second)
-        for place in ("best", "worst")
-    }
+    names = [f"{method}_{place}.png" for method in (first, second) for place in ("best", "worst")]
+    pictures = dict(zip(names, split_extremes(folder / "samples.png", len(names)), strict=True))
     return numbers, pictures | {"scores.pdf": _draw(plan, scores, (first, second), experiment.params.thresholds, numbers)}
 
 

@@ -32,14 +32,16 @@ class Classifier(nn.Module):
         self.output = nn.Linear(FEATURES, classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Values [N, 64] of the hidden layer before its nonlinearity, so that no unit is constant and covariances have full rank."""
+        """Values [N, 64] of the hidden layer before its nonlinearity: no unit is constant, covariances have full rank."""
         x = F.max_pool2d(F.relu(self.conv1(images)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return self.hidden(x.flatten(1))
+        hidden: Tensor = self.hidden(x.flatten(1))
+        return hidden
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits [N, classes] of features [N, 64]."""
-        return self.output(F.relu(features))
+        logits: Tensor = self.output(F.relu(features))
+        return logits
 
     def forward(self, images: Tensor) -> Tensor:
         return self.logits(self.features(images))
@@ -57,14 +59,14 @@ def train(spec: ClassifierSpec, images: Images) -> tuple[Classifier, float]:
     for module in classifier.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_uniform_(module.weight, nonlinearity="relu", generator=initial)
-            nn.init.zeros_(module.bias)
+            module.bias = nn.Parameter(torch.zeros(len(module.weight)))
     batches = Batches(len(images.train), 64, data)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
     for _ in tqdm(range(spec.epochs * (len(images.train) // 64)), desc="classifier", disable=None):
         rows = batches.next()
         loss = F.cross_entropy(classifier(images.preprocess(images.train[rows], data)), images.train_labels[rows])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
         guesses = classifier(images.preprocess(images.test, data)).argmax(dim=1)
@@ -83,7 +85,9 @@ def load(spec: ClassifierSpec, path: Path) -> Classifier:
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; `wganlib classifier` makes it") from None
     except (SafetensorError, RuntimeError) as error:
-        raise WganlibError(f"{path}: not this classifier's weights ({_first_line(error)}); delete it and make it anew") from None
+        raise WganlibError(
+            f"{path}: not this classifier's weights ({_first_line(error)}); delete it and make it anew"
+        ) from None
     return classifier.eval()
 
 

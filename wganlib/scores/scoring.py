@@ -61,7 +61,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     def real(part: Tensor) -> dict[str, float | None]:
         repeated = part.repeat(-(-scoring.num_samples // len(part)), 1, 1, 1)
         order = torch.randperm(len(repeated), generator=draws)[: scoring.num_samples]
-        batches = (images.preprocess(rows, draws) for rows in repeated[order].split(scoring.batch_size))
+        batches = (images.preprocess(rows, draws) for rows in torch.split(repeated[order], scoring.batch_size))
         return _scored(*classifiers.outputs(network, batches), reference, scoring, spec.seed)._asdict()
 
     description = {
@@ -86,7 +86,9 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         WganlibError: the folder holds another spec's results, or a file is missing or damaged.
     """
     if scoring.network != "classifier":
-        raise WganlibError(f"scoring.network {scoring.network!r} can be planned but not computed by this version: use 'classifier'")
+        raise WganlibError(
+            f"scoring.network {scoring.network!r} can be planned but not computed by this version: use 'classifier'"
+        )
     runs.check_spec(folder, spec)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -130,7 +132,9 @@ def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Classifier, t
         moments = load_file(folder / "reference.safetensors")
         reference = moments["mean"].numpy(), moments["covariance"].numpy()
     except (OSError, SafetensorError, KeyError) as error:
-        raise WganlibError(f"{folder / 'reference.safetensors'}: not readable ({error}); delete the folder and make it anew") from None
+        raise WganlibError(
+            f"{folder / 'reference.safetensors'}: not readable ({error}); delete the folder and make it anew"
+        ) from None
     return classifiers.load(stored, folder / "classifier.safetensors"), reference
 
 

@@ -42,10 +42,10 @@ def frechet_distance(first: tuple[Array, Array], second: tuple[Array, Array]) ->
         return float(cleanfid_frechet_distance(first[0], first[1], second[0], second[1]))
 
 
-def frechet_standard_error(features: Array, reference: tuple[Array, Array], resamples: int, generator: np.random.Generator) -> float:
+def frechet_standard_error(
+    features: Array, reference: tuple[Array, Array], resamples: int, generator: np.random.Generator
+) -> float:
     """Bootstrap standard error of the Fréchet distance of features [N, D] to reference moments."""
     count = len(features)
-    values = [
-        frechet_distance(moments(features[generator.integers(count, size=count)]), reference) for _ in range(resamples)
-    ]
+    values = [frechet_distance(moments(features[generator.integers(count, size=count)]), reference) for _ in range(resamples)]
     return float(np.std(values, ddof=1))

@@ -36,7 +36,7 @@ rule collect:
         curves="results/{scale}/{experiment}/curves.csv",
         metrics="results/{scale}/{experiment}/metrics.json",
         real="results/{scale}/{experiment}/real.json",
-        samples=directory("results/{scale}/{experiment}/samples"),
+        samples="results/{scale}/{experiment}/samples.png",
     log:
         "logs/collect/{scale}/{experiment}.log",
     conda:
