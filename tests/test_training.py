@@ -304,9 +304,9 @@ def test_a_second_training_of_a_run_waits_and_is_told(tmp_path):
 
 
 def test_an_orphan_stops(monkeypatch):
-    monkeypatch.setenv(runs.PARENT_VARIABLE, str(os.getppid()))
+    monkeypatch.setenv(files.PARENT_VARIABLE, str(os.getppid()))
     runs.stop_if_orphaned()
-    monkeypatch.setenv(runs.PARENT_VARIABLE, "999999")
+    monkeypatch.setenv(files.PARENT_VARIABLE, "999999")
     with pytest.raises(WganlibError, match="999999"):
         runs.stop_if_orphaned()
 

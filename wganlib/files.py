@@ -12,6 +12,9 @@ from filelock import FileLock, Timeout
 
 from wganlib.errors import WganlibError
 
+PARENT_VARIABLE = "WGANLIB_PARENT_PID"
+"""Set by the workflow to its own process number; a training whose parent is no longer that process stops."""
+
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file under a temporary name in the same folder, flush it to the disk and rename it.

@@ -25,12 +25,9 @@ from wganlib import __version__
 from wganlib.architectures.build import build_generator
 from wganlib.datasets.images import load as load_images
 from wganlib.errors import WganlibError, parse
-from wganlib.files import exclusive, read_json, write_atomic, write_json
+from wganlib.files import PARENT_VARIABLE, exclusive, read_json, write_atomic, write_json
 from wganlib.spec import Spec
 from wganlib.training import HISTORY_COLUMNS, Trainer
-
-PARENT_VARIABLE = "WGANLIB_PARENT_PID"
-"""Set by the workflow to its own process number; a training whose parent is no longer that process stops."""
 
 
 def train(

@@ -2,11 +2,20 @@
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from wganlib.errors import WganlibError, unknown
+from wganlib.files import PARENT_VARIABLE
 from wganlib.plan import Plan
+
+
+def prepare_jobs() -> None:
+    """Let `python` in a rule be this interpreter, and tell trainings whose children they are."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    os.environ[PARENT_VARIABLE] = str(os.getpid())
+
 
 _held: list[Any] = []
 
@@ -56,4 +65,4 @@ def distrust_tables(plan: Plan, results: Path) -> None:
         table = results / plan.scale / name / "runs.csv"
         runs = (results / "runs" / key / "scores.json" for key in plan.run_keys(name))
         if table.exists() and not all(path.exists() for path in runs):
-            os.utime(table, (0, 0))
+            os.utime(table, (1, 1))  # not 0, which Snakemake takes for "no time"

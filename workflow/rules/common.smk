@@ -2,23 +2,22 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-# `python -m wganlib` in a rule is this interpreter, whatever the shell's PATH says.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-)
-# A training ends when the process with this number is no longer its parent.
-os.environ["WGANLIB_PARENT_PID"] = str(os.getpid())
-
 from wganlib.errors import WganlibError
 from wganlib.plan import load_plan
-from wganlib.workflow import check_targets, distrust_tables, hold_folder
+from wganlib.workflow import (
+    check_targets,
+    distrust_tables,
+    hold_folder,
+    prepare_jobs,
+)
+
+prepare_jobs()
 
 try:
     PLAN = load_plan(Path("params"), config["scale"])

@@ -9,7 +9,7 @@ rule report:
     output:
         pdf=report(
             "reports/{scale}/{report}.pdf",
-            caption="../report/{report}.rst",
+            caption="../report/report.rst",
             category="Improved Training of Wasserstein GANs",
             labels={"item": "{report}", "scale": "{scale}"},
         ),
