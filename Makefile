@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := .uv/bin/uv
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: help install table2 test check baseline pilot stress faults lint plan html lock clean
+.PHONY: help install table2 test check baseline pilot stress lint plan html lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,9 +31,6 @@ pilot: install ## run the pilot that chose the demo's settings (about 15 minutes
 
 stress: install ## kill trainings and the workflow ten times each and compare with an undisturbed run
 	$(BIN)/python benchmarks/stress.py --kills 10
-
-faults: install ## show that `make check` fails on each of four planted faults
-	$(BIN)/python benchmarks/faults.py
 
 lint: install ## check style, types and the workflow
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

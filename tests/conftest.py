@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from wganlib.architectures import random_set
 from wganlib.spec import Spec
@@ -70,6 +72,7 @@ def edit_yaml(path: Path, **changes: Any) -> None:
 
 def four_run_project(folder: Path, gan_iterations: int = 12, gp_iterations: int = 6) -> Path:
     """A working folder whose table2 has two architectures and two methods."""
+    folder.mkdir(exist_ok=True)
     params = copy_params(folder)
     edit_yaml(
         params / "scales/demo.yaml",
@@ -135,3 +138,28 @@ def digits():
     from wganlib.spec import DatasetSpec
 
     return load(DatasetSpec(name="digits", image_size=16))
+
+
+def trainings(folder):
+    """Process numbers of the trainings that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"train" in command and b"wganlib" in command and (entry / "cwd").resolve() == folder.resolve():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def results_of(folder):
+    """Everything that must be equal bit for bit: weights, scores, history without seconds."""
+    found = {}
+    for run in sorted((folder / "results/runs").iterdir()):
+        found[run.name, "scores"] = (run / "scores.json").read_bytes()
+        found[run.name, "history"] = pq.read_table(run / "history.parquet").drop_columns(["seconds"]).to_pydict()
+        for name in ("generator", "critic"):
+            found[run.name, name] = {k: v.numpy().tobytes() for k, v in load_file(run / f"{name}.safetensors").items()}
+    return found

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import REPOSITORY, edit_yaml, environment, four_run_project, snakemake, snakemake_command
-from safetensors.torch import load_file
+from conftest import REPOSITORY, edit_yaml, environment, four_run_project, results_of, snakemake, snakemake_command, trainings
 
 from wganlib.plan import load_plan
 
@@ -306,33 +305,6 @@ def test_lint_is_clean():
 
 
 # --- kills ---------------------------------------------------------------------------------------------------------------
-
-
-def trainings(folder):
-    """Process numbers of the trainings that work in a folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"train" in command and b"wganlib" in command and (entry / "cwd").resolve() == folder.resolve():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-def results_of(folder):
-    """Everything that must be equal bit for bit: weights, scores, history without seconds."""
-    import pyarrow.parquet as pq
-
-    found = {}
-    for run in sorted((folder / "results/runs").iterdir()):
-        found[run.name, "scores"] = (run / "scores.json").read_bytes()
-        found[run.name, "history"] = pq.read_table(run / "history.parquet").drop_columns(["seconds"]).to_pydict()
-        for name in ("generator", "critic"):
-            found[run.name, name] = {k: v.numpy().tobytes() for k, v in load_file(run / f"{name}.safetensors").items()}
-    return found
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes through /proc")
