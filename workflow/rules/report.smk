@@ -14,6 +14,7 @@ rule report:
             labels={"item": "{report}", "scale": "{scale}"},
         ),
         numbers="reports/{scale}/{report}.json",
+        preview="reports/{scale}/{report}.png",
     log:
         "logs/report/{scale}/{report}.log",
     conda:
