@@ -1,6 +1,7 @@
 """The command line's refusals: one line, exit code 2, nothing lost."""
 
 import json
+from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, copy_params, edit_yaml, make_spec, wganlib
@@ -70,3 +71,8 @@ def test_sample_draws_a_sheet_and_refuses_a_folder_that_is_no_run(tmp_path):
 @pytest.mark.parametrize("command", ["train", "plan"])
 def test_usage_errors_exit_2(tmp_path, command):
     assert wganlib(tmp_path, command, "--wrong").returncode == 2
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a file system on which nobody may create folders")
+def test_a_read_only_folder_is_named(tmp_path):
+    refused(wganlib(tmp_path, "train", make_spec().canonical(), "--results", "/sys/kernel"), "cannot write /sys/kernel/")

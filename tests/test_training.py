@@ -161,6 +161,10 @@ def test_a_run_s_folder(tmp_path):
     before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
     assert runs.train(spec, tmp_path, device="cpu") == "ok"
     assert before == {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    weights = (folder / "generator.safetensors").read_bytes()
+    (folder / "generator.safetensors").unlink()
+    assert runs.train(spec, tmp_path, device="cpu") == "ok"
+    assert (folder / "generator.safetensors").read_bytes() == weights
 
 
 def _change_a_byte(path):

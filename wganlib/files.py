@@ -77,7 +77,7 @@ def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
             f"{path.parent}: another process has been training this run for {timeout_seconds:.0f} s; wait for it or stop it"
         ) from None
     except OSError as error:
-        raise WganlibError(f"cannot write {path}: {error.strerror or error}") from None
+        raise WganlibError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from None
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.plan import Experiment, Plan
 
-CURVE_POINTS = 50
+CURVE_POINTS = 30
 """Rows kept of a run's history in curves.csv."""
 
 TEXT_COLUMNS = ("run", "settings", "commit", "device", "method", "outcome")
@@ -55,7 +55,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
     write_atomic(target / "samples.png", _extremes(table, experiment.params.methods, results))
     write_table(target / "runs.csv", table)
     write_table(target / "snapshots.csv", pd.DataFrame(snapshots, columns=None if snapshots else ["run"]))
-    write_table(target / "curves.csv", pd.concat(curves, ignore_index=True))
+    write_table(target / "curves.csv", pd.concat(curves, ignore_index=True), float_format="%.5g")
     write_json(target / "real.json", _real(plan, experiment.entries[0].run, results))
     write_json(target / "metrics.json", metrics(table))
 
@@ -93,10 +93,10 @@ def read_table(path: Path) -> pd.DataFrame:
         raise WganlibError(f"{path}: not readable as a table ({error})") from None
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, atomically; numbers in the shortest form that reads back exactly."""
+def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
+    """Write a table as CSV, atomically; numbers in the shortest form that reads back exactly, unless a format is given."""
     buffer = io.StringIO()
-    table.to_csv(buffer, index=False, lineterminator="\n")
+    table.to_csv(buffer, index=False, lineterminator="\n", float_format=float_format)
     write_atomic(path, buffer.getvalue().encode())
 
 

@@ -29,6 +29,9 @@ from wganlib.files import PARENT_VARIABLE, exclusive, read_json, write_atomic, w
 from wganlib.spec import Spec
 from wganlib.training import HISTORY_COLUMNS, Trainer
 
+FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
+"""What a trained run's folder holds, besides the snapshots that its spec lists."""
+
 
 def train(
     spec: Spec,
@@ -50,7 +53,7 @@ def train(
     spec.check_current("spec")
     folder, checkpoints = results / "runs" / spec.key, results / "checkpoints" / spec.key
     with exclusive(checkpoints / "lock", timeout_seconds=60):
-        if (folder / "provenance.json").exists():
+        if all((folder / name).exists() for name in FILES):
             check_spec(folder, spec)
             return str(read_json(folder / "provenance.json")["outcome"])
         torch.set_num_threads(threads)
