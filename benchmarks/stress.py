@@ -6,7 +6,6 @@ python benchmarks/stress.py --kills 10
 import argparse
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +40,7 @@ def disturb(folder: Path, victim: str, delay: float) -> bool:
         return True
     alive = trainings(folder)
     if alive:
-        os.kill(random.choice(alive), signal.SIGKILL)
+        os.kill(random.choice(sorted(alive)), signal.SIGKILL)
     process.wait()
     return bool(alive)
 
@@ -66,10 +65,9 @@ def main() -> None:
             while killed < arguments.kills:
                 folders += 1
                 folder = four_run_project(Path(scratch) / f"{victim}{folders}", **ITERATIONS)
-                shutil.copytree(undisturbed / "results/classifiers", folder / "results/classifiers")
                 for _ in range(4):
                     if killed < arguments.kills and not (folder / TARGET).exists():
-                        killed += disturb(folder, victim, random.uniform(1.5, 0.6 * length))
+                        killed += disturb(folder, victim, random.uniform(1.0, length))
                 done = snakemake(folder, TARGET)
                 if done.returncode:
                     sys.exit(f"the re-run failed:\n{done.stdout}")

@@ -112,12 +112,12 @@ def snakemake_command(*arguments: str) -> list[str]:
     ]
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the repository's workflow in a folder; output and errors together."""
     return subprocess.run(
         snakemake_command(*arguments),
         cwd=folder,
-        env=environment(),
+        env=environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -140,17 +140,21 @@ def digits():
     return load(DatasetSpec(name="digits", image_size=16))
 
 
-def trainings(folder):
-    """Process numbers of the trainings that work in a folder."""
-    found = []
+def trainings(folder: Path) -> dict[int, str]:
+    """Processes that train in a folder, classifiers included: process number and the key of the run or "classifier"."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-                if b"train" in command and b"wganlib" in command and (entry / "cwd").resolve() == folder.resolve():
-                    found.append(int(entry.name))
-            except OSError:
+                command = (entry / "cmdline").read_bytes().decode().split("\0")
+                inside = (entry / "cwd").resolve() == folder.resolve()
+            except (OSError, UnicodeDecodeError):
                 continue
+            if inside and "wganlib" in command and command[0].rpartition("/")[2].startswith("python"):
+                if "train" in command:
+                    found[int(entry.name)] = Spec.model_validate_json(command[command.index("train") + 1], strict=True).key
+                elif "classifier" in command:
+                    found[int(entry.name)] = "classifier"
     return found
 
 

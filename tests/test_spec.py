@@ -233,6 +233,13 @@ def test_two_experiments_share_a_run(tmp_path):
         ("experiments/table2.yaml", "methods", ["wgan_gp", "wgan_gq"], ["unknown method 'wgan_gq'", "did you mean 'wgan_gp'"]),
         ("experiments/table2.yaml", "scales.demo.architectures", 0, ["architectures", "0"]),
         ("experiments/table2.yaml", "scales.demo.generator_iterations", {"wgan_gp": 5}, ["nonsaturating_gan", "missing"]),
+        ("experiments/table2.yaml", "scales.demo.seeds", [0, 0], ["seeds must be distinct"]),
+        ("experiments/check.yaml", "scales.demo.seeds", [], ["seeds must be distinct and at least one"]),
+        ("experiments/table2.yaml", "scales.demo.seeds", [0, 1], ["table2 needs", "exactly one seed"]),
+        ("experiments/table2.yaml", "scales.demo.primary_threshold", 4.2, ["primary_threshold must be one of", "4.2"]),
+        ("experiments/table2.yaml", "methods", ["wgan_gp"], ["exactly two methods, found 1"]),
+        ("experiments/table2.yaml", "reports", ["table7"], ["reports", "'table1', 'table2' or 'pilot'", "table7"]),
+        ("experiments/pilot.yaml", "reports", ["table1"], ["'table1' is already made by experiment"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", -1.0e-3, ["learning_rate", "-0.001"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", "1e-4", ["learning_rate", "number", "1e-4"]),
         ("scales/demo.yaml", "methods.wgan", {"critic_steps": 1}, ["unknown method 'wgan'", "did you mean 'wgan_gp'"]),
@@ -252,5 +259,5 @@ def test_wrong_parameters_get_one_line_that_names_the_file(tmp_path, file, keys,
     assert "\n" not in text
     for word in words:
         assert word in text
-    if "unknown scale" not in text:
+    if "unknown scale" not in text and "already made" not in text:
         assert file in text

@@ -77,6 +77,31 @@ def test_resume_is_exact_in_every_part_of_the_state(digits, tmp_path, method, st
     assert same(straight, state)
 
 
+def test_resume_of_a_diverged_run_stays_where_it_ended(digits, tmp_path):
+    huge = {"name": "adam", "learning_rate": 1e30, "beta1": 0.0, "beta2": 0.9}
+    spec = make_spec(generator_iterations=40, **{"method.generator_optimizer": huge, "method.critic_optimizer": huge})
+    straight = Trainer(spec, digits, torch.device("cpu"))
+    path = tmp_path / "checkpoint.safetensors"
+    for _ in straight.run():
+        runs.save_checkpoint(straight, path)
+    assert straight.iteration < 40
+    resumed = Trainer(spec, digits, torch.device("cpu"))
+    runs.load_checkpoint(resumed, path)
+    assert list(resumed.run()) == []
+    assert (resumed.iteration, len(resumed.history)) == (straight.iteration, len(straight.history))
+
+
+def test_a_checkpoint_of_another_kind_of_device_is_refused(digits, tmp_path):
+    trainer = trained(make_spec(), digits, 2)
+    state = trainer.state()
+    state["stream.noise"] = torch.zeros(16, dtype=torch.uint8)  # the size of a CUDA generator's state
+    path = tmp_path / "checkpoint.safetensors"
+    trainer.state = lambda: state
+    runs.save_checkpoint(trainer, path)
+    with pytest.raises(WganlibError, match="does not fit this kind of device"):
+        runs.load_checkpoint(Trainer(make_spec(), digits, torch.device("cpu")), path)
+
+
 def test_resume_crosses_the_end_of_an_epoch(digits, tmp_path):
     spec = make_spec("nonsaturating_gan", generator_iterations=6, **{"method.batch_size": 600})
     path = tmp_path / "checkpoint.safetensors"
@@ -309,10 +334,10 @@ def test_a_second_training_of_a_run_waits_and_is_told(tmp_path):
 
 def test_an_orphan_stops(monkeypatch):
     monkeypatch.setenv(files.PARENT_VARIABLE, str(os.getppid()))
-    runs.stop_if_orphaned()
+    files.stop_if_orphaned()
     monkeypatch.setenv(files.PARENT_VARIABLE, "999999")
     with pytest.raises(WganlibError, match="999999"):
-        runs.stop_if_orphaned()
+        files.stop_if_orphaned()
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

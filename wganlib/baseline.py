@@ -121,7 +121,10 @@ def compare(table: pd.DataFrame, baseline: Baseline) -> list[Comparison]:
             new = pd.Series(_values(rows, metric))
             spread = float(base.std(ddof=1)) * math.sqrt(1 / len(base) + 1 / len(new))
             worse = float(new.mean() - base.mean()) * (1 if METRICS[metric] == "lower" else -1)
-            errors = worse / spread if (rows["outcome"] == "ok").all() else math.inf
+            if (rows["outcome"] != "ok").any():
+                errors = math.inf
+            else:  # a baseline without spread: any difference is beyond it
+                errors = worse / spread if spread > 0 else math.copysign(math.inf, worse) if worse else 0.0
             limit = float(stats.t.ppf(1 - FALSE_ALARM, len(base) - 1))
             result.append(
                 Comparison(group.architecture, group.method, metric, float(base.mean()), float(new.mean()), errors, limit)

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the lock that keeps two trainings off one run."""
+"""Files written whole or not at all, the lock that keeps two trainings off one run, and the end of orphans."""
 
 import contextlib
 import json
@@ -82,3 +82,14 @@ def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def stop_if_orphaned() -> None:
+    """End a training whose workflow was killed: nobody waits for it, and the workflow's next start will train the run again.
+
+    Raises:
+        WganlibError: the process named by WGANLIB_PARENT_PID is no longer this process's parent.
+    """
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is not None and os.getppid() != int(parent):
+        raise WganlibError(f"the workflow (process {parent}) that started this training is gone; start it again to go on")

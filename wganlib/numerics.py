@@ -18,7 +18,9 @@ NUMERICS: dict[str, int] = {
     "architecture:random_set": 1,
     "dataset:digits": 1,
     "dataset:imagenet32": 1,
+    "classifier": 1,
     "score:classifier": 1,
+    "score:inception": 1,
 }
 
 

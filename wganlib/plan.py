@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wganlib.architectures import random_set
 from wganlib.architectures.layers import Layer, training_flops
@@ -29,6 +29,9 @@ from wganlib.spec import (
 )
 
 Label = str | int | float | bool
+
+PLAN_REPORTS = ("table1",)
+"""Reports made from the plan alone, without a run."""
 
 
 class Config(Part):
@@ -93,14 +96,21 @@ class ExperimentScale(Part):
     grid: Grid | None = None
     primary_threshold: PositiveFloat | None = None
 
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("seeds must be distinct and at least one")
+        return value
+
 
 class ExperimentParams(Part):
     """`params/experiments/<experiment>.yaml`: a named set of runs that tables and figures need."""
 
     title: str
     source: str
-    reports: tuple[str, ...]
-    methods: tuple[str, ...]
+    reports: tuple[Literal["table1", "table2", "pilot"], ...]
+    methods: Annotated[tuple[str, ...], Field(min_length=1)]
     critic_l2_when_normalized: NonNegativeFloat = 0.0
     thresholds: tuple[PositiveFloat, ...] = ()
     main_thresholds: tuple[PositiveFloat, ...] = ()
@@ -114,7 +124,21 @@ class ExperimentParams(Part):
                 raise ValueError(f"{name} must increase, found {list(values)}")
         if not set(self.main_thresholds) <= set(self.thresholds):
             raise ValueError("main_thresholds must be among thresholds")
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError("methods must be distinct")
+        for name, scale in self.scales.items():
+            if "table2" in self.reports:
+                self._check_table2(name, scale)
         return self
+
+    def _check_table2(self, name: str, scale: ExperimentScale) -> None:
+        """Its tests compare two methods, once an architecture: more seeds would count one architecture several times."""
+        if len(self.methods) != 2:
+            raise ValueError(f"report table2 compares exactly two methods, found {len(self.methods)}")
+        if len(scale.seeds) != 1 or scale.architectures == "base" or scale.grid is not None:
+            raise ValueError(f"scales.{name}: report table2 needs a number of architectures, exactly one seed, and no grid")
+        if scale.primary_threshold not in self.thresholds:
+            raise ValueError(f"scales.{name}: primary_threshold must be one of thresholds, found {scale.primary_threshold}")
 
 
 @dataclass(frozen=True)
@@ -132,15 +156,14 @@ class Experiment:
     name: str
     params: ExperimentParams
     scale: ExperimentScale
+    methods: tuple[MethodParams, ...]
     entries: tuple[Entry, ...]
 
     def digest(self) -> str:
         """Changes with anything that its collected tables or reports depend on besides the runs' own files."""
-        value = [
-            self.params.model_dump(mode="json"),
-            self.scale.model_dump(mode="json"),
-            [(e.run, e.labels) for e in self.entries],
-        ]
+        methods = [m.model_dump(mode="json") for m in self.methods]
+        entries = [(e.run, e.labels) for e in self.entries]
+        value = [self.params.model_dump(mode="json"), self.scale.model_dump(mode="json"), methods, entries]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
@@ -260,7 +283,11 @@ def _expand(plan: Plan, path: Path, params: ExperimentParams, scale: ExperimentS
             plan.runs.setdefault(spec.key, spec)
             name: Label = "base" if base else index
             entries.append(Entry(spec.key, {"architecture": name, **factors, "method": method, "seed": seed, **labels}))
-    plan.experiments[path.stem] = Experiment(path.stem, params, scale, tuple(entries))
+    for report, owner in plan.reports().items():
+        if report in params.reports:
+            raise WganlibError(f"{path}: reports: {report!r} is already made by experiment {owner!r}; name it once")
+    methods = tuple(plan.methods[m] for m in params.methods)
+    plan.experiments[path.stem] = Experiment(path.stem, params, scale, methods, tuple(entries))
 
 
 def _grid(settings: MethodSpec, grid: Grid | None) -> Iterator[tuple[MethodSpec, dict[str, Label]]]:

@@ -1,9 +1,11 @@
 """Collected tables: one row a run, thinned training curves, means per method. Reports are built from these alone."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
@@ -11,9 +13,10 @@ from PIL import Image
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.plan import Experiment, Plan
+from wganlib.spec import ScoringSpec
 
 CURVE_POINTS = 30
-"""Rows kept of a run's history in curves.csv."""
+"""Most rows kept of a run's history in curves.csv, the first and the last among them."""
 
 TEXT_COLUMNS = ("run", "settings", "commit", "device", "method", "outcome")
 """Columns that stay text however they look: a hexadecimal digest may be all digits."""
@@ -26,6 +29,10 @@ SCORE_COLUMNS = (
     "frechet_classifier_distance_standard_error",
     "untrained_classifier_score",
 )
+
+
+RUN_COLUMNS = ("run", "settings", "architecture", "method", "seed", *SCORE_COLUMNS, "commit", "device", "threads", "seconds")
+"""Columns of every runs.csv; the factors of the architecture and an experiment's other labels stand beside them."""
 
 
 def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
@@ -41,12 +48,10 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
     for entry in experiment.entries:
         folder = results / "runs" / entry.run
         scores, provenance = read_json(folder / "scores.json"), read_json(folder / "provenance.json")
-        if scores.get("run") != entry.run:
-            raise WganlibError(
-                f"{folder / 'scores.json'}: scores of run {scores.get('run')!r}, expected {entry.run!r}; score it again"
-            )
+        spec, classifier = plan.runs[entry.run], plan.classifier_of(entry.run)
+        _check_scores(folder / "scores.json", scores, entry.run, plan.params.scoring, classifier.key)
         origin = {name: provenance[name] for name in ("commit", "device", "threads", "seconds")}
-        labels = {"run": entry.run, "settings": plan.runs[entry.run].settings_digest(), **entry.labels}
+        labels = {"run": entry.run, "settings": spec.settings_digest(plan.params.scoring, classifier), **entry.labels}
         rows.append(labels | {name: scores[name] for name in SCORE_COLUMNS} | origin)
         snapshots += [labels | {"generator_iteration": int(i)} | s for i, s in scores["snapshots"].items()]
         curves.append(_curve(folder, labels))
@@ -54,10 +59,17 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
     target = results / plan.scale / experiment.name
     write_atomic(target / "samples.png", _extremes(table, experiment.params.methods, results))
     write_table(target / "runs.csv", table)
-    write_table(target / "snapshots.csv", pd.DataFrame(snapshots, columns=None if snapshots else ["run"]))
+    write_table(target / "snapshots.csv", pd.DataFrame(snapshots, columns=None if snapshots else ["run", "method"]))
     write_table(target / "curves.csv", pd.concat(curves, ignore_index=True), float_format="%.5g")
     write_json(target / "real.json", _real(plan, experiment.entries[0].run, results))
     write_json(target / "metrics.json", metrics(table))
+
+
+def _check_scores(path: Path, scores: dict[str, Any], run: str, scoring: ScoringSpec, classifier: str) -> None:
+    expected = {"run": run, "scoring": scoring.model_dump(mode="json"), "classifier": classifier}
+    for name, value in expected.items():
+        if scores.get(name) != value:
+            raise WganlibError(f"{path}: made with {name} {scores.get(name)!r}, expected {value!r}; score the run again")
 
 
 def ranking(table: pd.DataFrame) -> pd.DataFrame:
@@ -79,18 +91,24 @@ def metrics(table: pd.DataFrame) -> dict[str, dict[str, float | int]]:
     }
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A collected table.
+def read_table(path: Path, columns: Iterable[str] = RUN_COLUMNS) -> pd.DataFrame:
+    """A collected table that has at least these columns; by default a `runs.csv`.
 
     Raises:
         WganlibError: the file is missing or is not such a table.
     """
     try:
-        return pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
+        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, "str"))
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
     except (OSError, ValueError) as error:
         raise WganlibError(f"{path}: not readable as a table ({error})") from None
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise WganlibError(
+            f"{path}: not a collected table: column {missing[0]!r} is missing; `wganlib collect` makes such tables"
+        )
+    return table
 
 
 def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
@@ -105,7 +123,8 @@ def _curve(folder: Path, labels: dict[str, Any]) -> pd.DataFrame:
         history = pq.read_table(folder / "history.parquet").to_pandas()
     except (OSError, ValueError) as error:
         raise WganlibError(f"{folder / 'history.parquet'}: not readable ({error}); train the run again") from None
-    thinned = history.iloc[:: max(1, len(history) // CURVE_POINTS)]
+    rows = np.unique(np.linspace(0, len(history) - 1, min(CURVE_POINTS, len(history))).round().astype(int))
+    thinned = history.iloc[rows]
     return thinned.assign(run=labels["run"], architecture=labels["architecture"], method=labels["method"], seed=labels["seed"])
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import platform
 import subprocess
 import time
@@ -25,7 +24,7 @@ from wganlib import __version__
 from wganlib.architectures.build import build_generator
 from wganlib.datasets.images import load as load_images
 from wganlib.errors import WganlibError, parse
-from wganlib.files import PARENT_VARIABLE, exclusive, read_json, write_atomic, write_json
+from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.spec import Spec
 from wganlib.training import HISTORY_COLUMNS, Trainer
 
@@ -111,7 +110,10 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
         raise WganlibError(f"{path}: the checkpoint of another spec; move it away or {advice}")
     if metadata.get("sha256") != _digest(state):
         raise WganlibError(f"{path}: a checkpoint whose content does not match its checksum; {advice}")
-    trainer.load(state)
+    try:
+        trainer.load(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise WganlibError(f"{path}: does not fit this kind of device or version of torch ({error}); {advice}") from None
 
 
 def _digest(state: dict[str, Tensor]) -> str:
@@ -120,17 +122,6 @@ def _digest(state: dict[str, Tensor]) -> str:
         digest.update(key.encode())
         digest.update(state[key].numpy().tobytes())
     return digest.hexdigest()
-
-
-def stop_if_orphaned() -> None:
-    """End a training whose workflow was killed: nobody waits for it, and the workflow's next start will train the run again.
-
-    Raises:
-        WganlibError: the process named by WGANLIB_PARENT_PID is no longer this process's parent.
-    """
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent is not None and os.getppid() != int(parent):
-        raise WganlibError(f"the workflow (process {parent}) that started this training is gone; start it again to go on")
 
 
 def choose_device(name: str) -> torch.device:
@@ -171,6 +162,8 @@ def _commit() -> str | None:
     """The checkout's commit, with `+changes` where tracked library, workflow or parameter files differ from it."""
     root = Path(__file__).parent.parent
     try:
+        # A library installed inside another project's repository must not report that project's commit.
+        subprocess.run(["git", "ls-files", "--error-unmatch", "wganlib/runs.py"], cwd=root, capture_output=True, check=True)
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
         changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "wganlib", "workflow", "params"], cwd=root).returncode
     except (OSError, subprocess.CalledProcessError):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unknown
 from wganlib.numerics import NUMERICS, names
 
 Nonlinearity = Literal["relu", "leaky_relu", "smooth_elu", "tanh"]
@@ -168,9 +168,10 @@ class Spec(Part):
                 "take the spec from `wganlib plan --write` of this version"
             )
 
-    def settings_digest(self) -> str:
-        """Digest of everything but the seed: runs that share it are repetitions of each other."""
-        return self.model_copy(update={"seed": 0}).digest()
+    def settings_digest(self, *others: "Part") -> str:
+        """Digest of everything but the seed, and of other parts that decide the scores: rows that share it are repetitions."""
+        text = "".join(part.canonical() for part in (self.model_copy(update={"seed": 0}), *others))
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
 
     @property
     def key(self) -> str:
@@ -190,7 +191,7 @@ class ClassifierSpec(Part):
     @model_validator(mode="after")
     def _filled(self) -> Self:
         if not self.numerics:
-            used = ("score:classifier", f"dataset:{self.dataset.name}")
+            used = ("classifier", f"dataset:{self.dataset.name}")
             object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
         return self
 
@@ -207,9 +208,13 @@ class ScoringSpec(Part):
     splits: PositiveInt
     batch_size: Annotated[int, Field(ge=2)] = 100
     """Samples are generated in batches of this size, whose statistics batch norm uses."""
+    numerics: dict[str, int] = {}
 
     @model_validator(mode="after")
-    def _enough(self) -> Self:
+    def _complete(self) -> Self:
+        if not self.numerics:
+            key = f"score:{self.network}"
+            object.__setattr__(self, "numerics", {key: NUMERICS[key]})
         if self.num_samples % self.splits or self.num_samples // self.splits < 2:
             raise ValueError(
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
@@ -219,7 +224,5 @@ class ScoringSpec(Part):
 
 def _one_of(thing: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        from wganlib.errors import unknown
-
         raise ValueError(str(unknown(thing, value, allowed)))
     return value

@@ -50,6 +50,7 @@ class Trainer:
         self.seconds = 0.0
         self.history: list[tuple[float, ...]] = []
         self.finite = torch.ones((), dtype=torch.bool, device=device)
+        self.stopped = False
 
     @property
     def diverged(self) -> bool:
@@ -59,7 +60,7 @@ class Trainer:
 
     def run(self) -> Iterator[int]:
         """Train to the end of the budget or to divergence, yielding the number of finished generator iterations after each."""
-        while self.iteration < self.spec.generator_iterations:
+        while self.iteration < self.spec.generator_iterations and not self.stopped:
             started = time.perf_counter()
             critic, generator = self.step()
             self.iteration += 1
@@ -68,9 +69,8 @@ class Trainer:
             if logged:
                 values = (critic.total, critic.penalty, critic.gradient_norm, generator)
                 self.history.append((self.iteration, *(float(v) for v in values), self.seconds))
+                self.stopped = self.diverged
             yield self.iteration
-            if logged and self.diverged:
-                return
 
     def step(self) -> tuple[CriticLosses, Tensor]:
         """One generator iteration: `critic_steps` critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1)."""
@@ -124,7 +124,7 @@ class Trainer:
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the training depends on, and the history so far, as named tensors."""
         named = {
-            "progress": torch.tensor([self.iteration, self.batches.position], dtype=torch.int64),
+            "progress": torch.tensor([self.iteration, self.batches.position, self.stopped], dtype=torch.int64),
             "seconds": torch.tensor(self.seconds, dtype=torch.float64),
             "finite": self.finite,
             "order": self.batches.order,
@@ -145,7 +145,8 @@ class Trainer:
         Raises:
             KeyError, RuntimeError, ValueError: the tensors are not those of this spec.
         """
-        self.iteration, self.batches.position = (int(v) for v in state["progress"])
+        self.iteration, self.batches.position, stopped = (int(v) for v in state["progress"])
+        self.stopped = bool(stopped)
         self.seconds = float(state["seconds"])
         self.finite = state["finite"].to(self.device)
         self.batches.order = state["order"]

@@ -1,6 +1,7 @@
 """What the Snakefile needs besides the plan."""
 
 import fcntl
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -66,3 +67,15 @@ def distrust_tables(plan: Plan, results: Path) -> None:
         runs = (results / "runs" / key / "scores.json" for key in plan.run_keys(name))
         if table.exists() and not all(path.exists() for path in runs):
             os.utime(table, (1, 1))  # not 0, which Snakemake takes for "no time"
+
+
+def code_digest(*patterns: str) -> str:
+    """Digest of the library's files that make tables and reports, so that editing them makes these anew; they take seconds.
+
+    Trainings are not guarded so: see `wganlib.numerics`.
+    """
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]

@@ -53,7 +53,10 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
         WganlibError: the collected tables are missing.
     """
     folder = results / plan.scale / experiment.name
-    snapshots, runs = read_table(folder / "snapshots.csv"), read_table(folder / "runs.csv")
+    snapshots, runs = (
+        read_table(folder / "snapshots.csv", ["method", "classifier_score", *SETTINGS]),
+        read_table(folder / "runs.csv"),
+    )
     choices = {method: choose(snapshots, method) for method in experiment.params.methods}
     untrained = float(runs["untrained_classifier_score"].mean())
     numbers = {

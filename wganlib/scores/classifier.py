@@ -15,6 +15,7 @@ from tqdm import tqdm
 from wganlib.datasets import CHANNELS, CLASSES
 from wganlib.datasets.images import Batches, Images
 from wganlib.errors import WganlibError
+from wganlib.files import stop_if_orphaned
 from wganlib.spec import ClassifierSpec
 from wganlib.streams import stream
 
@@ -68,6 +69,7 @@ def train(spec: ClassifierSpec, images: Images) -> tuple[Classifier, float]:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        stop_if_orphaned()
     with torch.no_grad():
         guesses = classifier(images.preprocess(images.test, data)).argmax(dim=1)
     return classifier.eval(), float((guesses == images.test_labels).double().mean())

@@ -11,12 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from wganlib import runs
 from wganlib.architectures.build import build_generator
 from wganlib.datasets.images import load as load_images
 from wganlib.errors import WganlibError, parse
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.scores import classifier as classifiers
 from wganlib.scores import statistics
 from wganlib.scores.statistics import Array
@@ -73,6 +74,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         "real_held_out_images": real(images.test),
         "provenance": runs.provenance(torch.device("cpu"), threads, images.sha256, started, time.perf_counter() - clock),
     }
+    stop_if_orphaned()
     write_atomic(folder / "classifier.safetensors", save(dict(network.state_dict())))
     moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
     write_atomic(folder / "reference.safetensors", save(moments))
@@ -100,6 +102,13 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         return _scored(probabilities, features, reference, scoring, spec.seed)
 
     outcome = read_json(folder / "provenance.json")["outcome"]
+
+    def snapshot(iteration: int) -> Score:
+        name = f"snapshots/{iteration}.safetensors"
+        if outcome == "diverged" and not (folder / name).exists():
+            return FAILED  # it diverged before that iteration
+        return scored(runs.load_generator(folder, spec, name))
+
     score = FAILED if outcome == "diverged" else scored(trained)
     if score.frechet_classifier_distance is None:
         outcome = "diverged"  # finite weights whose samples are not
@@ -107,15 +116,14 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         "outcome": outcome,
         **score._asdict(),
         "untrained_classifier_score": scored(build_generator(spec, stream(spec.seed, "init"))).classifier_score,
-        "snapshots": {
-            str(iteration): scored(runs.load_generator(folder, spec, f"snapshots/{iteration}.safetensors"))._asdict()
-            for iteration in spec.snapshots
-            if (folder / "snapshots" / f"{iteration}.safetensors").exists()
-        },
+        "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
         "scoring": scoring.model_dump(mode="json"),
+        "classifier": classifier_folder.name,
         "run": spec.key,
     }
-    write_atomic(folder / "samples.png", runs.sheet(_samples(trained, spec, scoring), SHEET_ROWS, SHEET_COLUMNS))
+    stop_if_orphaned()
+    shown = scoring.model_copy(update={"num_samples": SHEET_ROWS * SHEET_COLUMNS})
+    write_atomic(folder / "samples.png", runs.sheet(_samples(trained, spec, shown), SHEET_ROWS, SHEET_COLUMNS))
     write_json(folder / "scores.json", result)
 
 
@@ -140,7 +148,9 @@ def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Classifier, t
 
 def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec) -> Iterator[Tensor]:
     noise = stream(spec.seed, "scoring")
-    return sample(generator, spec.architecture.latent_size, scoring.num_samples, scoring.batch_size, noise)
+    made = sample(generator, spec.architecture.latent_size, scoring.num_samples, scoring.batch_size, noise)
+    batches = -(-scoring.num_samples // scoring.batch_size)
+    yield from tqdm(made, total=batches, desc=f"sampling {spec.key}", unit="batch", leave=False, disable=None)
 
 
 def _scored(probabilities: Array, features: Array, reference: tuple[Array, Array], scoring: ScoringSpec, seed: int) -> Score:

@@ -9,9 +9,10 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from wganlib.errors import WganlibError
-from wganlib.plan import load_plan
+from wganlib.plan import PLAN_REPORTS, load_plan
 from wganlib.workflow import (
     check_targets,
+    code_digest,
     distrust_tables,
     hold_folder,
     prepare_jobs,

@@ -1,7 +1,7 @@
 rule report:
     input:
         lambda wildcards: expand(
-            rules.collect.output,
+            [] if wildcards.report in PLAN_REPORTS else rules.collect.output,
             scale=PLAN.scale,
             experiment=PLAN.reports()[wildcards.report],
         ),
@@ -23,6 +23,7 @@ rule report:
         experiment=lambda wildcards: PLAN.experiment(
             PLAN.reports()[wildcards.report]
         ).digest(),
+        code=code_digest("reporting/*.py", "reporting/templates/*", "statistics.py"),
     shell:
         "python -m wganlib report {wildcards.report} --scale {wildcards.scale} > {log} 2>&1"
 

@@ -1,8 +1,10 @@
 rule score:
     input:
         rules.train.output,
+        # Not its description, which holds times and decides no score.
         classifier=lambda wildcards: expand(
-            rules.classifier.output, classifier=PLAN.classifier_of(wildcards.run).key
+            [rules.classifier.output.weights, rules.classifier.output.reference],
+            classifier=PLAN.classifier_of(wildcards.run).key,
         ),
     output:
         scores="results/runs/{run}/scores.json",
@@ -30,6 +32,7 @@ rule collect:
         histories=lambda wildcards: expand(
             rules.train.output.history, run=PLAN.run_keys(wildcards.experiment)
         ),
+        classifiers=expand(rules.classifier.output.description, classifier=CLASSIFIERS),
     output:
         runs="results/{scale}/{experiment}/runs.csv",
         snapshots="results/{scale}/{experiment}/snapshots.csv",
@@ -43,5 +46,6 @@ rule collect:
         "../envs/wganlib.yaml"
     params:
         entries=lambda wildcards: PLAN.experiment(wildcards.experiment).digest(),
+        code=code_digest("results.py"),
     shell:
         "python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"

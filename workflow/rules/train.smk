@@ -16,6 +16,11 @@ rule classifier:
         "--threads {threads} > {log} 2>&1"
 
 
+# No parameters: they decide no number, and a changed parameter trains again.
+DEVICE = PLAN.params.device
+CHECKPOINT_SECONDS = PLAN.params.checkpoint_seconds
+
+
 # `exec` makes the training a child of Snakemake itself, so that it can tell when Snakemake is gone.
 rule train:
     output:
@@ -35,8 +40,6 @@ rule train:
         gpu=0 if PLAN.params.device == "cpu" else 1,
     params:
         spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
-        device=PLAN.params.device,
-        checkpoint_seconds=PLAN.params.checkpoint_seconds,
     shell:
-        "exec python -m wganlib train {params.spec:q} --device {params.device} "
-        "--threads {threads} --checkpoint-seconds {params.checkpoint_seconds} > {log} 2>&1"
+        "exec python -m wganlib train {params.spec:q} --device {DEVICE} "
+        "--threads {threads} --checkpoint-seconds {CHECKPOINT_SECONDS} > {log} 2>&1"
