@@ -16,7 +16,7 @@ table2: install ## train, score and typeset Table 2 at the current scale (the ma
 	$(SNAKEMAKE) reports/table2.pdf
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 check: install ## train a few fresh seeds and compare their scores with the committed baseline
 	$(SNAKEMAKE) results/demo/check/runs.csv --config scale=demo

@@ -8,8 +8,6 @@ import subprocess
 import pytest
 from conftest import BIN, REPOSITORY, edit_yaml, environment, four_run_project
 
-pytestmark = pytest.mark.xdist_group("dvc")
-
 
 def call(folder, *command):
     quiet = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
-from wganlib.plan import load_plan
+from wganlib.plan import PublishedTable, load_plan
 from wganlib.reporting import pilot, table2, write_report
 from wganlib.results import split_extremes, write_table
 
@@ -55,7 +55,7 @@ def report_of(tmp_path, first, second, diverged=()):
         {"accuracy": 0.98, "held_out_images": 360, "real_training_images": real, "real_held_out_images": real, "scoring": {}},
     )
     Image.fromarray(np.zeros((4 * 20, 30, 3), dtype=np.uint8)).save(folder / "samples.png")
-    pdf = write_report("table2", plan, params, tmp_path / "results", tmp_path / "reports")
+    pdf = write_report("table2", plan, tmp_path / "results", tmp_path / "reports")
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
     return json.loads(pdf.with_suffix(".json").read_text()), Text(text)
 
@@ -85,17 +85,26 @@ def test_counts_test_and_interval_stand_on_the_page(tmp_path):
     assert primary["interval"] == pytest.approx([0.51750, 0.99719], abs=1e-5)  # Clopper-Pearson for 8 of 9, from tables
     assert numbers["trained"] == [True, True]
     assert "4.0 1 8 1 1 1 126 67 6" in text
+    assert "2.0* 1 8" in text
+    assert "3.0* " not in text
     assert "4.0 1 8 1 1 1 126 67 6 0.039 0.89 [0.52, 1.00]" in text
     assert "9 of 11 architectures succeeded with one method alone; in 8 of these it was WGAN-GP" in text
     assert "GAN succeeded on 2 of 11" in text
     assert "WGAN-GP on 9 of 11" in text
     assert "neither is shut out by the setting" in text
+    assert "The difference is significant at 5 %." in text
     assert "score 1.50 to 2.50 (median 2.00)" in text
     assert "Runs: 22; outcomes: ok 22" in text
-    assert "A Processor; 1 thread a job; 220 s" in text
+    assert "A Processor; 1 thread a job; seconds of training in all: GAN 110, WGAN-GP 110" in text
     levels = numbers["factors"][2]["levels"]
     assert sum(level["methods"][0]["n"] for level in levels) == 11
     assert sum(level["methods"][1]["successes"] for level in levels) == 9
+
+
+def test_too_few_discordant_pairs_are_said_to_decide_nothing(tmp_path):
+    _, text = report_of(tmp_path, [2.0] * 4, [5.0] * 4)
+    assert "in all of these it was WGAN-GP" in text
+    assert "not significant at 5 %. With 4 such architectures it could not have been" in text
 
 
 def test_without_a_discordant_pair_the_test_says_nothing(tmp_path):
@@ -131,10 +140,9 @@ def test_a_diverged_run_is_the_worst_and_has_no_distance(tmp_path):
 
 def test_the_order_of_methods_does_not_move_the_paper_s_columns():
     scores = {m: pd.Series([2.0, 5.0]) for m in METHODS}
-    published = {
-        "columns": ["threshold", "only_nonsaturating_gan", "only_wgan_gp", "both", "neither"],
-        "rows": [[4.0, 1, 126, 67, 6]],
-    }
+    columns = ("threshold", "only_nonsaturating_gan", "only_wgan_gp", "both", "neither")
+    rows = ((4.0, 1, 126, 67, 6),)
+    published = PublishedTable(source="", score="", architectures=200, columns=columns, rows=rows)
     assert table2._row(scores, METHODS, 4.0, published)["published"] == [1, 126, 67, 6]
     assert table2._row(scores, tuple(reversed(METHODS)), 4.0, published)["published"] == [126, 1, 67, 6]
     assert table2._row({**scores, "mine": scores["wgan_gp"]}, (METHODS[0], "mine"), 4.0, published)["published"] is None

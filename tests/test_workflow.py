@@ -18,8 +18,6 @@ from conftest import REPOSITORY, edit_yaml, environment, four_run_project, resul
 
 from wganlib.plan import load_plan
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
@@ -121,6 +119,27 @@ def test_a_clone_with_tables_but_no_runs_makes_them_anew(project):
     shutil.rmtree(project / ".snakemake")
     announced = dry_run(project)
     assert (announced["train"], announced["score"], announced["collect"]) == (4, 4, 1)
+
+
+def test_what_was_deleted_is_made_again_though_the_report_is_there(project):
+    run = sorted((project / "results/runs").iterdir())[0]
+    shutil.rmtree(run)
+    assert dry_run(project) == {"train": 1, "score": 1, "collect": 1, "report": 1, "current": 1}
+    assert snakemake(project, "reports/table2.pdf").returncode == 0
+    assert dry_run(project) == {}
+    (project / "results/demo/table2/runs.csv").unlink()
+    assert dry_run(project) == {"collect": 1, "report": 1, "current": 1}
+
+
+def test_a_damaged_score_is_named_and_the_same_command_goes_on_once_it_is_deleted(project):
+    scores = sorted((project / "results/runs").iterdir())[0] / "scores.json"
+    scores.write_text(scores.read_text()[:50])
+    done = snakemake(project, "reports/table2.pdf")
+    assert done.returncode != 0
+    assert f"error: {scores.relative_to(project)}: not readable as JSON" in done.stdout
+    assert "delete it" in done.stdout
+    scores.unlink()
+    assert dry_run(project) == {"score": 1, "collect": 1, "report": 1, "current": 1}
 
 
 def brute_force_table(runs_csv, methods, thresholds):
@@ -354,13 +373,13 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
 def test_a_second_snakemake_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
     folder = four_run_project(tmp_path, gan_iterations=40, gp_iterations=10)
     first = subprocess.Popen(
-        snakemake_command("reports/table1.pdf"), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        snakemake_command("reports/table2.pdf"), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     deadline = time.monotonic() + 60
     while not trainings(folder):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    second = snakemake(folder, "reports/table1.pdf")
+    second = snakemake(folder, "reports/table2.pdf")
     assert second.returncode != 0
     assert f"another snakemake (process {first.pid}) is running" in second.stdout
     assert "Traceback" not in second.stdout

@@ -38,8 +38,10 @@ def plan(
     loaded = load_plan(params, scale)
     chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())
     speed = loaded.params.throughput
+    for obstacle in loaded.obstacles():
+        typer.echo(f"note: scale {loaded.scale} can be planned, not trained: {obstacle}")
     typer.echo(f"scale {loaded.scale}; device hours on: {speed.device}")
-    typer.echo(f"{'experiment':<24}{'runs':>6}{'of them new':>13}{'operations':>13}{'device hours':>14}")
+    typer.echo(f"{'experiment':<24}{'runs':>6}{'not above':>13}{'operations':>13}{'device hours':>14}")
     seen: set[str] = set()
     total_flops, total_seconds = 0, 0.0
     for item in chosen:
@@ -62,10 +64,11 @@ def plan(
 def train(
     spec: SpecArgument,
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")] = "auto",
     threads: Threads = 1,
     checkpoint_seconds: Annotated[
-        float, typer.Option("--checkpoint-seconds", min=0, help="Seconds between checkpoints.")
+        float,
+        typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
     ] = 30.0,
 ) -> None:
     """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
@@ -75,7 +78,11 @@ def train(
     run = read_spec(Spec, spec, "spec")
     from wganlib.runs import train as train_run
 
-    outcome = train_run(run, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    try:
+        outcome = train_run(run, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+        raise typer.Exit(130) from None
     typer.echo(f"{results / 'runs' / run.key}: {outcome}")
 
 
@@ -168,7 +175,7 @@ def report(
     from wganlib.plan import load_plan
     from wganlib.reporting import write_report
 
-    typer.echo(str(write_report(name, load_plan(params, scale), params, results, reports)))
+    typer.echo(str(write_report(name, load_plan(params, scale), results, reports)))
 
 
 @app.command()

@@ -52,8 +52,18 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
         return f"{path}: required key is missing{more}"
     message = first["msg"].removeprefix("Value error, ")
     found = first["input"]
+    if first["type"] == "float_type" and _looks_like_a_number(found):
+        message += " (YAML reads 1e-4 as text: write 1.0e-4)"
     shown = f", found {json.dumps(found, default=str)[:80]}" if not isinstance(found, dict) else ""
     return f"{path}: {message}{shown}{more}"
+
+
+def _looks_like_a_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _names_in(model: type[BaseModel]) -> list[str]:

@@ -58,7 +58,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
-        raise WganlibError(f"{path}: not readable as JSON ({error})") from None
+        raise WganlibError(
+            f"{path}: not readable as JSON ({error}); delete it, if a command made it, and run that again"
+        ) from None
 
 
 @contextlib.contextmanager

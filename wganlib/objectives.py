@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wganlib.errors import WganlibError
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -38,11 +40,22 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def critic_loss(objective: Objective, real: Tensor, fake: Tensor) -> Tensor:
+def objective(name: str) -> Objective:
+    """A row of the table.
+
+    Raises:
+        WganlibError: `numerics.py` names an objective that has no row here.
+    """
+    if name not in OBJECTIVES:
+        raise WganlibError(f"objective {name!r} stands in numerics.py but not in objectives.py: add its row there")
+    return OBJECTIVES[name]
+
+
+def critic_loss(row: Objective, real: Tensor, fake: Tensor) -> Tensor:
     """The critic's loss, a scalar, from its values on real [N] and generated [M] examples."""
-    return objective.critic_fake(fake).mean() + objective.critic_real(real).mean()
+    return row.critic_fake(fake).mean() + row.critic_real(real).mean()
 
 
-def generator_loss(objective: Objective, fake: Tensor) -> Tensor:
+def generator_loss(row: Objective, fake: Tensor) -> Tensor:
     """The generator's loss, a scalar, from the critic's values on generated examples [M]."""
-    return objective.generator(fake).mean()
+    return row.generator(fake).mean()

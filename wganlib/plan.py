@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from wganlib.architectures import random_set
 from wganlib.architectures.layers import Layer, training_flops
-from wganlib.datasets import CHANNELS
+from wganlib.datasets import CHANNELS, LOADABLE
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
 from wganlib.spec import (
@@ -141,6 +141,31 @@ class ExperimentParams(Part):
             raise ValueError(f"scales.{name}: primary_threshold must be one of thresholds, found {scale.primary_threshold}")
 
 
+class PublishedTable(Part):
+    """Outcomes of a paper's table, one row a threshold; `columns` name a row's parts."""
+
+    source: str
+    score: str
+    architectures: PositiveInt
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float | int, ...], ...]
+
+    @model_validator(mode="after")
+    def _sums(self) -> Self:
+        for row in self.rows:
+            if len(row) != len(self.columns) or sum(row[1:]) != self.architectures:
+                raise ValueError(
+                    f"row {list(row)}: needs {len(self.columns)} parts, and counts whose sum is {self.architectures}"
+                )
+        return self
+
+
+class Published(Part):
+    """`params/published.yaml`: the papers' numbers."""
+
+    table2: PublishedTable
+
+
 @dataclass(frozen=True)
 class Entry:
     """One run's place in an experiment: its key and what it stands for there."""
@@ -174,6 +199,7 @@ class Plan:
     scale: str
     params: ScaleParams
     methods: dict[str, MethodParams]
+    published: Published
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Spec] = field(default_factory=dict)
 
@@ -190,6 +216,15 @@ class Plan:
     def reports(self) -> dict[str, str]:
         """The experiment behind each report."""
         return {report: e.name for e in self.experiments.values() for report in e.params.reports}
+
+    def obstacles(self) -> list[str]:
+        """Why this version cannot train or score the plan; empty if it can."""
+        found = []
+        if self.params.dataset.name not in LOADABLE:
+            found.append(f"data set {self.params.dataset.name!r} has no loader here (loadable: {', '.join(LOADABLE)})")
+        if self.params.scoring.network != "classifier":
+            found.append(f"scoring by {self.params.scoring.network!r} is not here (it needs that network's weights)")
+        return found
 
     def run_keys(self, experiment: str) -> list[str]:
         """The runs of an experiment, each once."""
@@ -235,14 +270,19 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
     for name in scale_params.methods:
         if name not in methods:
             raise WganlibError(f"{scale_paths[scale]}: methods: {unknown('method', name, methods)}")
-    plan = Plan(scale, scale_params, methods)
+    published = parse(Published, read_yaml(params / "published.yaml"), str(params / "published.yaml"))
+    plan = Plan(scale, scale_params, methods, published)
     for path in sorted((params / "experiments").glob("*.yaml")):
         experiment = parse(ExperimentParams, read_yaml(path), str(path))
         for name in experiment.scales:
             if name not in scale_paths:
                 raise WganlibError(f"{path}: scales: {unknown('scale', name, scale_paths)}")
         if scale in experiment.scales:
-            _expand(plan, path, experiment, experiment.scales[scale])
+            try:
+                _expand(plan, path, experiment, experiment.scales[scale])
+            except WganlibError as error:
+                text = str(error)
+                raise WganlibError(text if text.startswith(str(params)) else f"{path}: scales.{scale}: {text}") from None
     return plan
 
 
@@ -274,6 +314,7 @@ def _expand(plan: Plan, path: Path, params: ExperimentParams, scale: ExperimentS
         for method in given:
             if method not in params.methods:
                 raise WganlibError(f"{path}: scales.{plan.scale}: {unknown('method', method, params.methods)}")
+    random_set.check_image_size(plan.params.dataset.image_size)
     base = scale.architectures == "base"
     architectures = [random_set.BASE] if scale.architectures == "base" else random_set.sample(scale.architectures)
     entries = []

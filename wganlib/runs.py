@@ -74,7 +74,14 @@ def train(
 def _train_with_checkpoints(trainer: Trainer, checkpoint: Path, folder: Path, checkpoint_seconds: float) -> None:
     spec = trainer.spec
     saved = time.monotonic()
-    with tqdm(total=spec.generator_iterations, initial=trainer.iteration, desc=spec.key, unit="it", disable=None) as bar:
+    with tqdm(
+        total=spec.generator_iterations,
+        initial=trainer.iteration,
+        desc=spec.digest(),
+        unit="it",
+        dynamic_ncols=True,
+        disable=None,
+    ) as bar:
         for iteration in trainer.run():
             bar.update()
             if iteration % spec.log_every == 0:
@@ -191,7 +198,7 @@ def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> No
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    write_atomic(folder / "spec.json", (json.dumps(trainer.spec.model_dump(mode="json"), indent=2) + "\n").encode())
+    write_json(folder / "spec.json", json.loads(trainer.spec.canonical()))
     write_atomic(folder / "generator.safetensors", _weights(trainer.generator))
     write_atomic(folder / "critic.safetensors", _weights(trainer.critic))
     write_atomic(folder / "history.parquet", buffer.getvalue())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from wganlib import constraints
 from wganlib.architectures.build import build_critic, build_generator, critic_parameter_groups
 from wganlib.datasets.images import Batches, Images
-from wganlib.objectives import OBJECTIVES, critic_loss, generator_loss
+from wganlib.objectives import critic_loss, generator_loss, objective
 from wganlib.spec import GradientPenalty, OptimizerSpec, Spec
 from wganlib.streams import stream
 
@@ -36,6 +36,7 @@ class Trainer:
 
     def __init__(self, spec: Spec, images: Images, device: torch.device):
         self.spec, self.images, self.device = spec, images, device
+        self.objective = objective(spec.method.objective)
         initial = stream(spec.seed, "init")
         self.generator = build_generator(spec, initial).to(device)
         self.critic = build_critic(spec, initial).to(device)
@@ -89,7 +90,7 @@ class Trainer:
             real_values, fake_values = self.critic(real), self.critic(fake)
         else:
             real_values, fake_values = self.critic(torch.cat([real, fake])).chunk(2)
-        loss = critic_loss(OBJECTIVES[method.objective], real_values.flatten(), fake_values.flatten())
+        loss = critic_loss(self.objective, real_values.flatten(), fake_values.flatten())
         penalty = gradient_norm = torch.zeros((), device=self.device)
         if isinstance(method.constraint, GradientPenalty):
             norms = constraints.gradient_norms(self.critic, constraints.interpolate(real, fake, self.noise_stream))
@@ -109,7 +110,7 @@ class Trainer:
         method = self.spec.method
         parameters = list(self.generator.parameters())
         fake = self.generator(self._noise(method.generator_batch_size))
-        loss = generator_loss(OBJECTIVES[method.objective], self.critic(fake).flatten())
+        loss = generator_loss(self.objective, self.critic(fake).flatten())
         # Asking for the generator's gradients alone saves those of the critic's weights.
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient

@@ -1,5 +1,6 @@
 """What the Snakefile needs besides the plan."""
 
+import base64
 import fcntl
 import hashlib
 import os
@@ -7,13 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wganlib.errors import WganlibError, unknown
+from wganlib.errors import WganlibError, parse, unknown
 from wganlib.files import PARENT_VARIABLE
-from wganlib.plan import Plan
+from wganlib.plan import PLAN_REPORTS, Config, Plan
 
 
-def prepare_jobs() -> None:
-    """Let `python` in a rule be this interpreter, and tell trainings whose children they are."""
+def prepare_jobs(plan: Plan) -> None:
+    """Let `python` in a rule be this interpreter; tell jobs whose children they are, and the scale's machine settings."""
+    os.environ["WGANLIB_DEVICE"] = plan.params.device
+    os.environ["WGANLIB_CHECKPOINT_SECONDS"] = str(plan.params.checkpoint_seconds)
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     os.environ[PARENT_VARIABLE] = str(os.getpid())
 
@@ -43,6 +46,15 @@ def hold_folder(folder: Path) -> None:
     _held.append(stream)
 
 
+def check_config(config: dict[str, Any]) -> None:
+    """Validate Snakemake's configuration before its own schema does, whose message is pages long.
+
+    Raises:
+        WganlibError: an unknown or missing key, or a wrong type.
+    """
+    parse(Config, config, "params/config.yaml or --config")
+
+
 def check_targets(plan: Plan, targets: list[str]) -> None:
     """Refuse reports that no experiment of this scale makes, before Snakemake's own, longer message.
 
@@ -57,16 +69,37 @@ def check_targets(plan: Plan, targets: list[str]) -> None:
             )
 
 
-def distrust_tables(plan: Plan, results: Path) -> None:
-    """Make collected tables whose runs are missing older than everything, so that Snakemake makes them and their runs anew.
+RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png")
+"""Files of a run that its collected tables are made from."""
 
-    Git restores tables but no runs. Where Snakemake's records came along (`dvc pull`), they outweigh the age.
+TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "metrics.json", "real.json", "samples.png")
+
+
+def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
+    """Make tables and reports older than everything where something that they were made from is missing.
+
+    Snakemake takes a file for done as long as it is there, even if what it came from is not: in a clone, which has tables
+    but no runs; when a run's folder was deleted; when a failed job took its tables along. Their age and the loss of their
+    records makes Snakemake make them anew, and with them whatever is missing, when something asks for them.
     """
-    for name in plan.experiments:
-        table = results / plan.scale / name / "runs.csv"
-        runs = (results / "runs" / key / "scores.json" for key in plan.run_keys(name))
-        if table.exists() and not all(path.exists() for path in runs):
-            os.utime(table, (1, 1))  # not 0, which Snakemake takes for "no time"
+    for experiment in plan.experiments.values():
+        folder = results / plan.scale / experiment.name
+        tables = [folder / name for name in TABLE_FILES]
+        runs = [results / "runs" / key / name for key in plan.run_keys(experiment.name) for name in RUN_FILES]
+        complete = all(path.exists() for path in (*tables, *runs))
+        if not complete:
+            _make_old(tables, records)
+        for report in experiment.params.reports:
+            parts = [reports / plan.scale / f"{report}{suffix}" for suffix in (".pdf", ".json", ".png")]
+            if not (all(path.exists() for path in parts) and (complete or report in PLAN_REPORTS)):
+                _make_old([*parts, reports / f"{report}.pdf"], records)
+
+
+def _make_old(paths: list[Path], records: Path) -> None:
+    for path in paths:
+        if path.exists():
+            os.utime(path, (1, 1))  # not 0, which Snakemake takes for "no time"
+            (records / base64.urlsafe_b64encode(str(path).encode()).decode()).unlink(missing_ok=True)
 
 
 def code_digest(*patterns: str) -> str:

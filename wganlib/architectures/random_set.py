@@ -109,9 +109,18 @@ def critic_layers(spec: RandomSetSpec, image_size: int, channels: int) -> list[L
     ]
 
 
-def _start(image_size: int) -> int:
+def check_image_size(image_size: int) -> None:
+    """Refuse a side length that three stride-2 layers cannot make.
+
+    Raises:
+        WganlibError: it is no multiple of 8, or less than 16.
+    """
     if image_size % 8 or image_size < 16:
-        raise WganlibError(f"random_set makes images whose side is a multiple of 8, at least 16: found {image_size}")
+        raise WganlibError(f"random_set makes images whose side is a multiple of 8, at least 16: found image_size {image_size}")
+
+
+def _start(image_size: int) -> int:
+    check_image_size(image_size)
     return image_size // 8
 
 

@@ -6,7 +6,7 @@ from wganlib.errors import unknown
 from wganlib.plan import Plan
 
 
-def write_report(name: str, plan: Plan, params: Path, results: Path, reports: Path) -> Path:
+def write_report(name: str, plan: Plan, results: Path, reports: Path) -> Path:
     """Write `<reports>/<scale>/<name>.json`, `.pdf` and `.png`, its first page; returns the PDF's path.
 
     Raises:
@@ -20,7 +20,7 @@ def write_report(name: str, plan: Plan, params: Path, results: Path, reports: Pa
     sources = plan.reports()
     if name not in sources or name not in builders:
         raise unknown(f"report at scale {plan.scale}", name, set(sources) & set(builders))
-    numbers, pictures = builders[name](plan, plan.experiment(sources[name]), params, results)
+    numbers, pictures = builders[name](plan, plan.experiment(sources[name]), results)
     pdf = reports / plan.scale / f"{name}.pdf"
     content, preview = compile_report(name, numbers, pictures)
     write_json(pdf.with_suffix(".json"), numbers)

@@ -46,7 +46,7 @@ def primary_threshold(choices: list[Choice], untrained: float, thresholds: tuple
     return max(t for t in thresholds if t <= half_way)
 
 
-def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The numbers of the report; it has no pictures.
 
     Raises:

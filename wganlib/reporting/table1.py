@@ -10,7 +10,7 @@ from wganlib.plan import Experiment, Plan
 from wganlib.reporting.table2 import FACTOR_TITLES, level_title
 
 
-def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The numbers of the report; it has no pictures and needs the plan alone."""
     count = experiment.scale.architectures
     drawn = [random_set.BASE] if count == "base" else random_set.sample(count)

@@ -9,7 +9,7 @@ import pandas as pd
 from wganlib import statistics
 from wganlib.architectures.random_set import FACTORS
 from wganlib.files import read_json
-from wganlib.plan import Experiment, Plan, read_yaml
+from wganlib.plan import Experiment, Plan, PublishedTable
 from wganlib.reporting import style
 from wganlib.results import ranking, read_table, split_extremes
 
@@ -29,7 +29,7 @@ RANKING_MINIMUM = 30
 """Fewer runs a level allow no ranking of levels in words."""
 
 
-def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The numbers of the report, and its pictures by file name.
 
     Raises:
@@ -41,7 +41,7 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
     primary = experiment.scale.primary_threshold
     assert primary is not None  # the plan refuses a table2 without one
     scores = {method: _by_architecture(table, method) for method in (first, second)}
-    published = read_yaml(params / "published.yaml")["table2"]
+    published = plan.published.table2
     outcomes = Counter(table["outcome"])
     best = [float(scores[method].max()) for method in (first, second)]
     numbers = {
@@ -52,7 +52,7 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
         "primary_threshold": primary,
         "thresholds": [_row(scores, (first, second), t, published) for t in experiment.params.thresholds],
         "main_thresholds": list(experiment.params.main_thresholds),
-        "published": {name: published[name] for name in ("source", "score", "architectures")},
+        "published": published.model_dump(include={"source", "score", "architectures"}),
         "success": [_success(scores[method], primary) for method in (first, second)],
         "factors": [_factor(table, name, (first, second), primary) for name in FACTORS],
         "ranking_minimum": RANKING_MINIMUM,
@@ -75,7 +75,7 @@ def build(plan: Plan, experiment: Experiment, params: Path, results: Path) -> tu
         "commits": sorted(set(table["commit"].fillna("not recorded"))),
         "devices": sorted(set(table["device"])),
         "threads": sorted({int(v) for v in table["threads"]}),
-        "training_seconds": round(float(table["seconds"].sum())),
+        "training_seconds": [round(float(table[table["method"] == m]["seconds"].sum())) for m in (first, second)],
     }
     names = [f"{method}_{place}.png" for method in (first, second) for place in ("best", "worst")]
     pictures = dict(zip(names, split_extremes(folder / "samples.png", len(names)), strict=True))
@@ -87,11 +87,11 @@ def _by_architecture(table: pd.DataFrame, method: str) -> pd.Series:
     return rows.set_index(["architecture", "seed"])["classifier_score"].sort_index()
 
 
-def _row(scores: dict[str, pd.Series], methods: tuple[str, str], threshold: float, published: dict[str, Any]) -> dict[str, Any]:
+def _row(scores: dict[str, pd.Series], methods: tuple[str, str], threshold: float, published: PublishedTable) -> dict[str, Any]:
     first, second = (scores[method] for method in methods)
     counts = statistics.counts(list(first), list(second.loc[first.index]), threshold)
     test = statistics.mcnemar(counts.only_first, counts.only_second)
-    lines = [dict(zip(published["columns"], row, strict=True)) for row in published["rows"]]
+    lines = [dict(zip(published.columns, row, strict=True)) for row in published.rows]
     columns = [*(f"only_{method}" for method in methods), "both", "neither"]
     paper = next(
         ([line[c] for c in columns] for line in lines if line["threshold"] == threshold and set(columns) <= set(line)), None
@@ -199,7 +199,8 @@ def _draw(
     drawn, axes = style.figure(2.9, 2)
     left, right = axes[0]
     titles = dict(zip(methods, numbers["methods"], strict=True))
-    top, primary = max(thresholds) + 1, numbers["primary_threshold"]
+    primary = numbers["primary_threshold"]
+    top = max(*numbers["best_scores"], primary) + 1
     first, second = (scores[m] for m in methods)
     left.plot([1, top], [1, top], color="0.7", linewidth=0.6, zorder=0)
     left.axhline(primary, color="0.4", linewidth=0.6, linestyle=":")
@@ -213,17 +214,14 @@ def _draw(
     left.set_title("(a) one point an architecture")
     left.set_aspect("equal")
     for place, method in enumerate(methods):
+        colour, marker = style.COLOURS.get(method, "black"), style.MARKERS.get(method, "^")
+        # Exact: the count above x falls by one at each score.
+        ordered = sorted(scores[method])
+        last = max(thresholds)
+        steps = [1.0, *ordered, max(last, ordered[-1])], [*range(len(ordered), -1, -1), 0]
+        right.plot(*steps, drawstyle="steps-post", color=colour, linewidth=1.2)
         successes = [sum(c["counts"][i] for i in (place, 2)) for c in numbers["thresholds"]]
-        right.plot(
-            thresholds,
-            successes,
-            drawstyle="steps-mid",
-            color=style.COLOURS.get(method, "black"),
-            marker=style.MARKERS.get(method, "^"),
-            markersize=4,
-            linewidth=1.2,
-            label=titles[method],
-        )
+        right.plot(thresholds, successes, linestyle="none", color=colour, marker=marker, markersize=4, label=titles[method])
     right.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
     right.set(xlabel="Minimum score", ylabel=f"Architectures above it (of {len(first)})", ylim=(-0.4, len(first) + 0.6))
     right.set_title("(b) successes by threshold")

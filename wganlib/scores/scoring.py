@@ -150,7 +150,7 @@ def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec) -> Iterator
     noise = stream(spec.seed, "scoring")
     made = sample(generator, spec.architecture.latent_size, scoring.num_samples, scoring.batch_size, noise)
     batches = -(-scoring.num_samples // scoring.batch_size)
-    yield from tqdm(made, total=batches, desc=f"sampling {spec.key}", unit="batch", leave=False, disable=None)
+    yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
 
 
 def _scored(probabilities: Array, features: Array, reference: tuple[Array, Array], scoring: ScoringSpec, seed: int) -> Score:

@@ -11,21 +11,25 @@ from snakemake.settings.types import DeploymentMethod
 from wganlib.errors import WganlibError
 from wganlib.plan import PLAN_REPORTS, load_plan
 from wganlib.workflow import (
+    check_config,
     check_targets,
     code_digest,
-    distrust_tables,
+    distrust,
     hold_folder,
     prepare_jobs,
 )
 
-prepare_jobs()
-
 try:
+    check_config(dict(config))
     PLAN = load_plan(Path("params"), config["scale"])
     check_targets(PLAN, config["targets"])
 except WganlibError as error:
     raise WorkflowError(str(error)) from None
 
+for obstacle in PLAN.obstacles():
+    logger.warning(f"scale {PLAN.scale} can be planned, not trained: {obstacle}")
+
+prepare_jobs(PLAN)
 CLASSIFIERS = PLAN.classifiers()
 
 # Directives name real environments; without conda they cannot be built, and the lock's own environment serves.
@@ -41,8 +45,7 @@ if (
     ) - {DeploymentMethod.CONDA}
 
 
-# A clone holds collected tables but no runs, which Snakemake would take as done.
-distrust_tables(PLAN, Path("results"))
+distrust(PLAN, Path("results"), Path("reports"), Path(".snakemake/metadata"))
 
 
 wildcard_constraints:

@@ -31,7 +31,8 @@ rule report:
 # reports/<name>.pdf is the copy of the current scale's report.
 rule current:
     input:
-        expand("reports/{scale}/{{report}}.pdf", scale=PLAN.scale),
+        pdf=expand("reports/{scale}/{{report}}.pdf", scale=PLAN.scale),
+        config="params/config.yaml",
     output:
         "reports/{report}.pdf",
     log:
@@ -39,4 +40,4 @@ rule current:
     conda:
         "../envs/wganlib.yaml"
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input.pdf} {output} 2> {log}"

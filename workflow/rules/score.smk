@@ -29,8 +29,13 @@ rule collect:
         scores=lambda wildcards: expand(
             rules.score.output, run=PLAN.run_keys(wildcards.experiment)
         ),
-        histories=lambda wildcards: expand(
-            rules.train.output.history, run=PLAN.run_keys(wildcards.experiment)
+        runs=lambda wildcards: expand(
+            [
+                rules.train.output.spec,
+                rules.train.output.history,
+                rules.train.output.provenance,
+            ],
+            run=PLAN.run_keys(wildcards.experiment),
         ),
         classifiers=expand(rules.classifier.output.description, classifier=CLASSIFIERS),
     output:

@@ -16,12 +16,8 @@ rule classifier:
         "--threads {threads} > {log} 2>&1"
 
 
-# No parameters: they decide no number, and a changed parameter trains again.
-DEVICE = PLAN.params.device
-CHECKPOINT_SECONDS = PLAN.params.checkpoint_seconds
-
-
-# `exec` makes the training a child of Snakemake itself, so that it can tell when Snakemake is gone.
+# `exec` makes the training a child of Snakemake itself, so that it can tell when Snakemake is gone. Device and checkpoint
+# interval decide no number and come through the environment: a changed parameter would train again.
 rule train:
     output:
         spec="results/runs/{run}/spec.json",
@@ -41,5 +37,4 @@ rule train:
     params:
         spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
     shell:
-        "exec python -m wganlib train {params.spec:q} --device {DEVICE} "
-        "--threads {threads} --checkpoint-seconds {CHECKPOINT_SECONDS} > {log} 2>&1"
+        "exec python -m wganlib train {params.spec:q} --threads {threads} > {log} 2>&1"
