@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import BIN, REPOSITORY, environment
 
-from wganlib.plan import Config
+from wganlib.params import Config
 
 LOCK = dict(re.findall(r"^([a-z0-9._-]+)==([^ \\;]+)", (REPOSITORY / "requirements.lock").read_text(), re.M))
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

@@ -112,7 +112,7 @@ def test_linear_critic_the_penalty_and_its_gradient_have_closed_forms(form):
         excess = norm if form == "max" else norm - 1
         if form == "one_sided":
             excess = max(excess, 0.0)
-        assert float(value) == pytest.approx(10 * excess**2, rel=1e-9, abs=1e-12)
+        assert float(value.detach()) == pytest.approx(10 * excess**2, rel=1e-9, abs=1e-12)
         expected = 10 * 2 * excess * w.detach() / norm
         assert w.grad.tolist() == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-9)
 

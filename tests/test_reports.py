@@ -12,7 +12,8 @@ from pypdf import PdfReader
 
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
-from wganlib.plan import PublishedTable, load_plan
+from wganlib.params import PublishedTable
+from wganlib.plan import load_plan
 from wganlib.reporting import pilot, table2, write_report
 from wganlib.results import split_extremes, write_table
 

@@ -15,8 +15,9 @@ from torch.utils.flop_counter import flop_registry
 from wganlib.architectures import random_set
 from wganlib.architectures.build import build_critic, build_generator
 from wganlib.architectures.layers import parameter_count, training_flops
+from wganlib.cost import run_flops, run_seconds
 from wganlib.errors import WganlibError, parse
-from wganlib.plan import load_plan, run_flops, run_seconds
+from wganlib.plan import load_plan
 from wganlib.spec import Spec
 from wganlib.training import Trainer
 

@@ -32,8 +32,9 @@ def plan(
     params: Params = Path("params"),
 ) -> None:
     """Show the runs of each experiment, with estimated operations and device hours."""
+    from wganlib.cost import run_flops, run_seconds
     from wganlib.files import write_json
-    from wganlib.plan import load_plan, run_flops, run_seconds
+    from wganlib.plan import load_plan
 
     loaded = load_plan(params, scale)
     chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())

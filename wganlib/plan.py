@@ -6,164 +6,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-
-import yaml
-from pydantic import Field, field_validator, model_validator
+from typing import Any
 
 from wganlib.architectures import random_set
-from wganlib.architectures.layers import Layer, training_flops
-from wganlib.datasets import CHANNELS, LOADABLE
+from wganlib.datasets import LOADABLE
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
-from wganlib.spec import (
-    ClassifierSpec,
-    DatasetSpec,
-    MethodSpec,
-    NonNegativeFloat,
-    Part,
-    PositiveFloat,
-    PositiveInt,
-    ScoringSpec,
-    Spec,
-)
+from wganlib.params import Config, ExperimentParams, ExperimentScale, Grid, MethodParams, Published, ScaleParams, read_yaml
+from wganlib.spec import ClassifierSpec, MethodSpec, Spec
 
 Label = str | int | float | bool
 
 PLAN_REPORTS = ("table1",)
 """Reports made from the plan alone, without a run."""
-
-
-class Config(Part):
-    """`params/config.yaml`: what a plain `snakemake` builds, and at which scale."""
-
-    scale: str
-    targets: tuple[str, ...]
-
-
-class ClassifierParams(Part):
-    """Budget of the data set's classifier."""
-
-    epochs: PositiveInt
-    seed: Annotated[int, Field(ge=0)]
-
-
-class Throughput(Part):
-    """A device's speed, for cost estimates: seconds = flops / flops_per_second + layer calls * seconds_per_layer_call."""
-
-    device: str
-    flops_per_second: PositiveFloat
-    seconds_per_layer_call: NonNegativeFloat
-
-
-class ScaleParams(Part):
-    """`params/scales/<scale>.yaml`: data, size of the networks, budget and machine of a scale."""
-
-    dataset: DatasetSpec
-    width: PositiveFloat
-    scoring: ScoringSpec
-    classifier: ClassifierParams
-    device: Literal["auto", "cpu", "cuda"]
-    threads: PositiveInt
-    checkpoint_seconds: PositiveFloat
-    throughput: Throughput
-    methods: dict[str, dict[str, Any]] = {}
-    """Keys of a method that this scale sets otherwise than `params/methods/<method>.yaml`."""
-
-
-class MethodParams(Part):
-    """`params/methods/<method>.yaml`: a method as its paper recommends it."""
-
-    title: str
-    source: str
-    settings: MethodSpec
-
-
-class Grid(Part):
-    """Settings that a pilot tries, the same for every method; the critic's rate is a factor times the generator's."""
-
-    learning_rates: tuple[PositiveFloat, ...]
-    critic_factors: tuple[PositiveFloat, ...]
-
-
-class ExperimentScale(Part):
-    """What an experiment asks for at one scale."""
-
-    architectures: PositiveInt | Literal["base"]
-    seeds: tuple[Annotated[int, Field(ge=0)], ...]
-    generator_iterations: dict[str, PositiveInt]
-    snapshots: dict[str, tuple[PositiveInt, ...]] = {}
-    grid: Grid | None = None
-    primary_threshold: PositiveFloat | None = None
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or len(set(value)) != len(value):
-            raise ValueError("seeds must be distinct and at least one")
-        return value
-
-
-class ExperimentParams(Part):
-    """`params/experiments/<experiment>.yaml`: a named set of runs that tables and figures need."""
-
-    title: str
-    source: str
-    reports: tuple[Literal["table1", "table2", "pilot"], ...]
-    methods: Annotated[tuple[str, ...], Field(min_length=1)]
-    critic_l2_when_normalized: NonNegativeFloat = 0.0
-    thresholds: tuple[PositiveFloat, ...] = ()
-    main_thresholds: tuple[PositiveFloat, ...] = ()
-    scales: dict[str, ExperimentScale]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        for name in ("thresholds", "main_thresholds"):
-            values = getattr(self, name)
-            if any(b <= a for a, b in itertools.pairwise(values)):
-                raise ValueError(f"{name} must increase, found {list(values)}")
-        if not set(self.main_thresholds) <= set(self.thresholds):
-            raise ValueError("main_thresholds must be among thresholds")
-        if len(set(self.methods)) != len(self.methods):
-            raise ValueError("methods must be distinct")
-        for name, scale in self.scales.items():
-            if "table2" in self.reports:
-                self._check_table2(name, scale)
-        return self
-
-    def _check_table2(self, name: str, scale: ExperimentScale) -> None:
-        """Its tests compare two methods, once an architecture: more seeds would count one architecture several times."""
-        if len(self.methods) != 2:
-            raise ValueError(f"report table2 compares exactly two methods, found {len(self.methods)}")
-        if len(scale.seeds) != 1 or scale.architectures == "base" or scale.grid is not None:
-            raise ValueError(f"scales.{name}: report table2 needs a number of architectures, exactly one seed, and no grid")
-        if scale.primary_threshold not in self.thresholds:
-            raise ValueError(f"scales.{name}: primary_threshold must be one of thresholds, found {scale.primary_threshold}")
-
-
-class PublishedTable(Part):
-    """Outcomes of a paper's table, one row a threshold; `columns` name a row's parts."""
-
-    source: str
-    score: str
-    architectures: PositiveInt
-    columns: tuple[str, ...]
-    rows: tuple[tuple[float | int, ...], ...]
-
-    @model_validator(mode="after")
-    def _sums(self) -> Self:
-        for row in self.rows:
-            if len(row) != len(self.columns) or sum(row[1:]) != self.architectures:
-                raise ValueError(
-                    f"row {list(row)}: needs {len(self.columns)} parts, and counts whose sum is {self.architectures}"
-                )
-        return self
-
-
-class Published(Part):
-    """`params/published.yaml`: the papers' numbers."""
-
-    table2: PublishedTable
 
 
 @dataclass(frozen=True)
@@ -238,20 +93,6 @@ class Plan:
     def classifiers(self) -> dict[str, ClassifierSpec]:
         """The classifiers of all runs' data sets by their keys."""
         return {spec.key: spec for spec in map(self.classifier_of, self.runs)}
-
-
-def read_yaml(path: Path) -> Any:
-    """Plain data of a YAML file.
-
-    Raises:
-        WganlibError: the file is missing or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WganlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
 
 
 def load_plan(params: Path, scale: str | None = None) -> Plan:
@@ -377,37 +218,3 @@ def read_spec(model: type[Model], source: str, where: str) -> Model:
     except ValueError as error:
         raise WganlibError(f"{where}: not readable as JSON ({error})") from None
     return parse(model, value, where)
-
-
-def run_flops(spec: Spec) -> int:
-    """Floating-point operations of a run's training."""
-    generator, critic = _layers(spec)
-    method = spec.method
-    per_iteration = training_flops(
-        generator,
-        critic,
-        batch_size=method.batch_size,
-        generator_batch_size=method.generator_batch_size,
-        critic_steps=method.critic_steps,
-        gradient_penalty=method.constraint.kind == "gradient_penalty",
-    )
-    return per_iteration * spec.generator_iterations
-
-
-def run_seconds(spec: Spec, throughput: Throughput) -> float:
-    """Estimated seconds of a run's training on one device (one core where the device is a CPU)."""
-    generator, critic = _layers(spec)
-    penalised = spec.method.constraint.kind == "gradient_penalty"
-    # Calls of a layer: a forward pass and its backward one count as three products, the penalty adds six.
-    per_critic_step = len(generator) + (12 if penalised else 6) * len(critic)
-    per_generator_step = 3 * len(generator) + 2 * len(critic)
-    calls = spec.generator_iterations * (spec.method.critic_steps * per_critic_step + per_generator_step)
-    return run_flops(spec) / throughput.flops_per_second + calls * throughput.seconds_per_layer_call
-
-
-def _layers(spec: Spec) -> tuple[list[Layer], list[Layer]]:
-    size, channels = spec.dataset.image_size, CHANNELS[spec.dataset.name]
-    return (
-        random_set.generator_layers(spec.architecture, size, channels),
-        random_set.critic_layers(spec.architecture, size, channels),
-    )

@@ -10,7 +10,8 @@ from typing import Any
 
 from wganlib.errors import WganlibError, parse, unknown
 from wganlib.files import PARENT_VARIABLE
-from wganlib.plan import PLAN_REPORTS, Config, Plan
+from wganlib.params import Config
+from wganlib.plan import PLAN_REPORTS, Plan
 
 
 def prepare_jobs(plan: Plan) -> None:

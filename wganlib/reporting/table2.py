@@ -9,7 +9,8 @@ import pandas as pd
 from wganlib import statistics
 from wganlib.architectures.random_set import FACTORS
 from wganlib.files import read_json
-from wganlib.plan import Experiment, Plan, PublishedTable
+from wganlib.params import PublishedTable
+from wganlib.plan import Experiment, Plan
 from wganlib.reporting import style
 from wganlib.results import ranking, read_table, split_extremes
 
