@@ -56,6 +56,16 @@ def test_the_score_of_known_cases():
     assert scores.inception_formula(np.tile(np.eye(10)[:1], (40, 1)), 2) == pytest.approx((1.0, 0.0))
 
 
+def test_moments_by_loops():
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    mean, covariance = scores.moments(x)
+    for i in range(3):
+        assert mean[i] == pytest.approx(sum(x[:, i]) / 7, rel=1e-12)
+        for j in range(3):
+            products = [(row[i] - mean[i]) * (row[j] - mean[j]) for row in x]
+            assert covariance[i, j] == pytest.approx(sum(products) / 6, rel=1e-12)  # the sample covariance divides by n - 1
+
+
 def test_the_frechet_distance_against_closed_forms():
     random = np.random.default_rng(0)
     a = random.normal(size=(6, 6))
