@@ -37,7 +37,17 @@ def fingerprint(source: str) -> str:
         if isinstance(body, list):
             kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
             node.body = kept or [ast.Pass()]
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:16]
+    return hashlib.sha256(_text(tree).encode()).hexdigest()[:16]
+
+
+def _text(node: object) -> str:
+    """A syntax tree as text that is the same in every version of Python: `ast.dump` and `ast.unparse` are not."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value not in (None, []) and name != "kind")
+        return f"{type(node).__name__}({','.join(f'{name}={_text(value)}' for name, value in fields)})"
+    if isinstance(node, list):
+        return "[" + ",".join(map(_text, node)) + "]"
+    return repr(node)
 
 
 @pytest.mark.parametrize("module", MODULES)
