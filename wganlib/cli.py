@@ -43,18 +43,18 @@ def plan(
         typer.echo(f"note: scale {loaded.scale} can be planned, not trained: {obstacle}")
     typer.echo(f"scale {loaded.scale}; device hours on: {speed.device}")
     typer.echo(f"{'experiment':<24}{'runs':>6}{'not above':>13}{'operations':>13}{'device hours':>14}")
+    flops = {key: run_flops(spec) for key, spec in loaded.runs.items()}
+    hours = {key: run_seconds(spec, speed) / 3600 for key, spec in loaded.runs.items()}
+
+    def line(name: str, keys: set[str], new: str) -> str:
+        return f"{name:<24}{len(keys):>6}{new:>13}{sum(flops[k] for k in keys):>13.2e}{sum(hours[k] for k in keys):>14.2f}"
+
     seen: set[str] = set()
-    total_flops, total_seconds = 0, 0.0
     for item in chosen:
         keys = {entry.run for entry in item.entries}
-        flops = sum(run_flops(loaded.runs[key]) for key in keys)
-        seconds = sum(run_seconds(loaded.runs[key], speed) for key in keys)
-        new = keys - seen
-        total_flops += sum(run_flops(loaded.runs[key]) for key in new)
-        total_seconds += sum(run_seconds(loaded.runs[key], speed) for key in new)
+        typer.echo(line(item.name, keys, str(len(keys - seen))))
         seen |= keys
-        typer.echo(f"{item.name:<24}{len(keys):>6}{len(new):>13}{flops:>13.2e}{seconds / 3600:>14.2f}")
-    typer.echo(f"{'all, shared runs once':<24}{len(seen):>6}{'':>13}{total_flops:>13.2e}{total_seconds / 3600:>14.2f}")
+    typer.echo(line("all, shared runs once", seen, ""))
     if write is not None:
         for key in sorted(seen):
             write_json(write / f"{key}.json", loaded.runs[key].model_dump(mode="json"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wganlib.datasets import LOADABLE
 from wganlib.datasets.digits import load_digits
 from wganlib.errors import WganlibError
 from wganlib.spec import DatasetSpec
@@ -38,7 +39,8 @@ def load(spec: DatasetSpec) -> Images:
     if spec.name == "digits":
         return Images(*load_digits(spec.image_size))
     raise WganlibError(
-        f"data set {spec.name!r} can be planned but not loaded: this version has no loader for it; loadable are: digits"
+        f"data set {spec.name!r} can be planned but not loaded: this version has no loader for it; "
+        f"loadable are: {', '.join(LOADABLE)}"
     )
 
 

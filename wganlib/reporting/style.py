@@ -34,8 +34,6 @@ def figure(height: float, columns: int) -> tuple[Figure, Any]:
             "ytick.labelsize": 8,
             "axes.linewidth": 0.6,
             "pdf.fonttype": 42,
-            "svg.fonttype": "none",
-            "svg.hashsalt": "wganlib",
         },
     )
     return plt.subplots(1, columns, figsize=(TEXT_WIDTH, height), layout="constrained", squeeze=False)

@@ -1,5 +1,6 @@
 """Table 1 of Gulrajani et al. 2017: the set of architectures, and which of them were trained."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,10 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
         spec = random_set.architecture(factors, width=plan.params.width, layer_norm=True)
         layers = random_set.generator_layers(spec, size, channels), random_set.critic_layers(spec, size, channels)
         parameters.append([parameter_count(side) for side in layers])
-    total = 1
-    for values in random_set.FACTORS.values():
-        total *= len(values)
     numbers = {
         "scale": plan.scale,
         "source": experiment.params.source,
-        "total": total,
+        "total": math.prod(map(len, random_set.FACTORS.values())),
         "drawn": len(drawn),
         "width": plan.params.width,
         "factors": [

@@ -1,5 +1,6 @@
 """Table 2 and Table 5 of Gulrajani et al. 2017: outcomes of training random architectures with two methods."""
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
     best = [float(scores[method].max()) for method in (first, second)]
     numbers = {
         "scale": plan.scale,
-        "title": experiment.params.title,
+        "total": math.prod(map(len, FACTORS.values())),
         "source": experiment.params.source,
         "methods": [plan.methods[m].title for m in (first, second)],
         "primary_threshold": primary,
