@@ -14,7 +14,8 @@ import yaml
 from safetensors.torch import load_file
 
 from wganlib.architectures import random_set
-from wganlib.spec import Spec
+from wganlib.datasets.images import Images
+from wganlib.spec import DatasetSpec, Spec
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -135,9 +136,22 @@ def wganlib(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def digits():
     from wganlib.datasets.images import load
-    from wganlib.spec import DatasetSpec
 
     return load(DatasetSpec(name="digits", image_size=16))
+
+
+def make_data(spec: DatasetSpec, count: int = 64) -> Images:
+    """Random data of a data set's shape, kind and range: what the engine needs of data that this version cannot load."""
+    random = torch.Generator().manual_seed(0)
+    kind, shape, classes, low = spec.shape
+    if kind == "text":
+        symbols = torch.randint(shape[0], (count, shape[1]), generator=random)
+        examples = torch.nn.functional.one_hot(symbols, shape[0]).transpose(1, 2).float()
+    else:
+        uniform = torch.rand((count, *shape), generator=random)
+        examples = torch.randn((count, *shape), generator=random) if kind == "points" else low + (1 - low) * uniform
+    labels = torch.randint(classes or 1, (count,), generator=random)
+    return Images(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64)
 
 
 def trainings(folder: Path) -> dict[int, str]:

@@ -38,15 +38,15 @@ def swapped_at_random(monkeypatch):
 
 
 def frozen_generator(monkeypatch):
-    original = wganlib.training._optimizer
+    original = wganlib.training.make_optimizer
     seen = []
 
     def frozen(spec, groups):
-        # Of each trainer's two optimisers the generator's is made first.
+        # Of each trainer's two optimisers the generator's is made second.
         seen.append(spec)
-        return original(spec.model_copy(update={"learning_rate": 0.0}) if len(seen) % 2 else spec, groups)
+        return original(spec if len(seen) % 2 else spec.model_copy(update={"learning_rate": 0.0}), groups)
 
-    monkeypatch.setattr(wganlib.training, "_optimizer", frozen)
+    monkeypatch.setattr(wganlib.training, "make_optimizer", frozen)
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,14 @@ from conftest import REPOSITORY, copy_params, edit_yaml, make_spec
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from wganlib import architectures
 from wganlib.architectures import random_set
 from wganlib.architectures.build import build_critic, build_generator
-from wganlib.architectures.layers import parameter_count, training_flops
+from wganlib.architectures.layers import forward_flops, weight_layers
 from wganlib.cost import run_flops, run_seconds
 from wganlib.errors import WganlibError, parse
 from wganlib.plan import load_plan
-from wganlib.spec import Spec
+from wganlib.spec import DatasetSpec, Spec
 from wganlib.training import Trainer
 
 
@@ -101,6 +102,9 @@ def test_a_wrong_architecture_factor_is_named():
         random_set.sample(9217)
 
 
+SHAPE = DatasetSpec(name="imagenet32", image_size=32).shape
+
+
 def _closed_form(factors, latent=128, channels=3, start=4):
     """Parameters of the pair, written out by hand from the layers' shapes, at the paper's size."""
     f, extra = factors["generator_filters"], factors["generator_depth"] - 4
@@ -120,8 +124,8 @@ def _closed_form(factors, latent=128, channels=3, start=4):
 def test_parameter_counts_of_all_9216_architectures_match_a_hand_written_formula():
     for factors in random_set.sample(9216):
         spec = random_set.architecture(factors, width=1.0, layer_norm=True)
-        sides = random_set.generator_layers(spec, 32, 3), random_set.critic_layers(spec, 32, 3)
-        assert tuple(map(parameter_count, sides)) == _closed_form(factors)
+        counted = tuple(architectures.parameters(spec, SHAPE, network) for network in ("generator", "critic"))
+        assert counted == _closed_form(factors)
 
 
 @pytest.mark.parametrize("index", range(0, 200, 25))
@@ -171,21 +175,17 @@ def test_flops_per_iteration_match_torch_s_counter(index, digits):
 
 
 def test_flops_of_one_layer_pair_by_hand():
-    spec = make_spec().architecture
-    generator, critic = random_set.generator_layers(spec, 16, 1), random_set.critic_layers(spec, 16, 1)
+    spec = make_spec("nonsaturating_gan", **{"method.batch_size": 2, "method.generator_batch_size": 2})
+    generator, critic = (
+        weight_layers(*architectures.nodes(spec.architecture, spec.dataset.shape, n)) for n in ("generator", "critic")
+    )
     f = 2
     g = [128 * 4 * f * 4, 4 * f * 2 * f * 25 * 4, 2 * f * f * 25 * 16, f * 25 * 64]
     d = [f * 25 * 64, f * 2 * f * 25 * 16, 2 * f * 4 * f * 25 * 4, 4 * f * 4]
-    assert [2 * v for v in g] == [_flops(layer) for layer in generator]
-    assert [2 * v for v in d] == [_flops(layer) for layer in critic]
-    plain = training_flops(generator, critic, batch_size=1, generator_batch_size=1, critic_steps=1, gradient_penalty=False)
-    assert plain == 2 * (sum(g) + 2 * (3 * sum(d) - d[0]) + 3 * sum(g) - g[0] + 2 * sum(d))
-
-
-def _flops(layer):
-    from wganlib.architectures.layers import forward_flops
-
-    return forward_flops(layer)
+    assert [2 * v for v in g] == [forward_flops(*layer) for layer in generator]
+    assert [2 * v for v in d] == [forward_flops(*layer) for layer in critic]
+    plain = 2 * (sum(g) + 2 * (3 * sum(d) - d[0]) + 3 * sum(g) - g[0] + 2 * sum(d))
+    assert run_flops(spec) == 2 * spec.generator_iterations * plain
 
 
 def test_the_paper_s_plan_is_the_paper_s_protocol():

@@ -11,7 +11,7 @@ from scipy import stats
 
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, write_json
-from wganlib.spec import Part
+from wganlib.parts import Part
 
 MINIMUM_SEEDS = 5
 """Fewer seeds say too little about their spread."""

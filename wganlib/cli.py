@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs itself, so that `wganlib plan` starts without torch."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,7 +58,7 @@ def plan(
     typer.echo(line("all, shared runs once", seen, ""))
     if write is not None:
         for key in sorted(seen):
-            write_json(write / f"{key}.json", loaded.runs[key].model_dump(mode="json"))
+            write_json(write / f"{key}.json", json.loads(loaded.runs[key].canonical()))
         typer.echo(f"wrote {len(seen)} specs to {write}")
 
 
@@ -143,7 +144,7 @@ def sample(
 
     generator = runs.load_generator(run, spec)
     count = rows * columns
-    images = training.sample(generator, spec.architecture.latent_size, count, max(count, 100), stream(seed, "scoring"))
+    images = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"))
     write_atomic(out, runs.sheet(images, rows, columns))
     typer.echo(str(out))
 

@@ -1,25 +1,36 @@
 """What a run costs, by formula: operations and seconds. Importing this needs no torch."""
 
-from wganlib.architectures import random_set
-from wganlib.architectures.layers import Layer, training_flops
-from wganlib.datasets import CHANNELS
+from wganlib import architectures
+from wganlib.architectures.layers import Layer, Shape, forward_flops, weight_layers
 from wganlib.params import Throughput
 from wganlib.spec import Spec
 
+WeightLayers = list[tuple[Layer, Shape]]
+
 
 def run_flops(spec: Spec) -> int:
-    """Floating-point operations of a run's training."""
+    """Floating-point operations of a run's training.
+
+    Counted as automatic differentiation runs it. Backward costs a product for the weights and one for the input of each layer,
+    the latter not where the input needs no gradient. The penalty adds a forward pass, the gradient with respect to the input,
+    and its backward pass: two products a layer through the gradient, and for all layers but the last, which is linear, two more
+    through the forward pass (one at the first layer, whose input needs none).
+    """
+    method, iterations = spec.method, spec.generator_iterations
     generator, critic = _layers(spec)
-    method = spec.method
-    per_iteration = training_flops(
-        generator,
-        critic,
-        batch_size=method.batch_size,
-        generator_batch_size=method.generator_batch_size,
-        critic_steps=method.critic_steps,
-        gradient_penalty=method.constraint.kind == "gradient_penalty",
-    )
-    return per_iteration * spec.generator_iterations
+    g, d = sum(forward_flops(*layer) for layer in generator), sum(forward_flops(*layer) for layer in critic)
+    d_first, d_last = forward_flops(*critic[0]), forward_flops(*critic[-1])
+    critic_pass = 3 * d - d_first
+    critic_step = method.batch_size * (g + 2 * critic_pass)
+    if method.constraint.kind == "gradient_penalty":
+        buffer = method.constraint.buffer
+        points = method.batch_size + (buffer.size if buffer and buffer.mode == "extend" else 0)
+        critic_step += points * (2 * d + 2 * d + 2 * (d - d_last) - d_first)
+    total = method.total_critic_steps(iterations) * critic_step
+    if generator:
+        g_first = forward_flops(*generator[0])
+        total += iterations * method.generator_batch_size * (3 * g - g_first + 2 * d)
+    return total
 
 
 def run_seconds(spec: Spec, throughput: Throughput) -> float:
@@ -28,14 +39,13 @@ def run_seconds(spec: Spec, throughput: Throughput) -> float:
     penalised = spec.method.constraint.kind == "gradient_penalty"
     # Calls of a layer: a forward pass and its backward one count as three products, the penalty adds six.
     per_critic_step = len(generator) + (12 if penalised else 6) * len(critic)
-    per_generator_step = 3 * len(generator) + 2 * len(critic)
-    calls = spec.generator_iterations * (spec.method.critic_steps * per_critic_step + per_generator_step)
+    per_generator_step = 3 * len(generator) + 2 * len(critic) if generator else 0
+    iterations = spec.generator_iterations
+    calls = spec.method.total_critic_steps(iterations) * per_critic_step + iterations * per_generator_step
     return run_flops(spec) / throughput.flops_per_second + calls * throughput.seconds_per_layer_call
 
 
-def _layers(spec: Spec) -> tuple[list[Layer], list[Layer]]:
-    size, channels = spec.dataset.image_size, CHANNELS[spec.dataset.name]
-    return (
-        random_set.generator_layers(spec.architecture, size, channels),
-        random_set.critic_layers(spec.architecture, size, channels),
-    )
+def _layers(spec: Spec) -> tuple[WeightLayers, WeightLayers]:
+    data = spec.dataset.shape
+    generator, critic = (weight_layers(*architectures.nodes(spec.architecture, data, n)) for n in ("generator", "critic"))
+    return generator, critic

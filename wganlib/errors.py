@@ -31,16 +31,16 @@ def parse(model: type[Model], value: Any, where: str) -> Model:
     try:
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        raise WganlibError(f"{where}: {_first_problem(model, error)}") from None
+        raise WganlibError(f"{where}: {_first_problem(model, error, value)}") from None
     except (TypeError, ValueError) as error:
         raise WganlibError(f"{where}: not plain data ({error})") from None
 
 
-def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+def _first_problem(model: type[BaseModel], error: ValidationError, value: Any) -> str:
     problems = error.errors()
     # A misspelt key usually also leaves the right one missing: name the misspelling, it is the cause.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    path = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    path = ".".join(_written(first["loc"], value, first["type"] in ("missing", "extra_forbidden")))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
@@ -55,7 +55,19 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "float_type" and _looks_like_a_number(found):
         message += " (YAML reads 1e-4 as text: write 1.0e-4)"
     shown = f", found {json.dumps(found, default=str)[:80]}" if not isinstance(found, dict) else ""
-    return f"{path}: {message}{shown}{more}"
+    return f"{path}: {message}{shown}{more}" if path else f"{message}{more}"
+
+
+def _written(location: tuple[int | str, ...], value: Any, names_a_key: bool) -> list[str]:
+    """The parts of an error's location that stand in the data: pydantic adds the names of a union's members."""
+    path = []
+    for index, part in enumerate(location):
+        known = part in value if isinstance(value, dict) else isinstance(value, list | tuple) and isinstance(part, int)
+        if known:
+            value = value[part]
+        if known or (names_a_key and index == len(location) - 1):
+            path.append(str(part))
+    return path
 
 
 def _looks_like_a_number(value: Any) -> bool:

@@ -8,7 +8,9 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec, MethodSpec, NonNegativeFloat, Part, PositiveFloat, PositiveInt, ScoringSpec
+from wganlib.method import MethodSpec
+from wganlib.parts import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.spec import DatasetSpec, ScoringSpec
 
 
 class Config(Part):

@@ -12,8 +12,9 @@ from wganlib.architectures import random_set
 from wganlib.datasets import LOADABLE
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
+from wganlib.method import MethodSpec
 from wganlib.params import Config, ExperimentParams, ExperimentScale, Grid, MethodParams, Published, ScaleParams, read_yaml
-from wganlib.spec import ClassifierSpec, MethodSpec, Spec
+from wganlib.spec import ClassifierSpec, Spec
 
 Label = str | int | float | bool
 
@@ -155,7 +156,6 @@ def _expand(plan: Plan, path: Path, params: ExperimentParams, scale: ExperimentS
         for method in given:
             if method not in params.methods:
                 raise WganlibError(f"{path}: scales.{plan.scale}: {unknown('method', method, params.methods)}")
-    random_set.check_image_size(plan.params.dataset.image_size)
     base = scale.architectures == "base"
     architectures = [random_set.BASE] if scale.architectures == "base" else random_set.sample(scale.architectures)
     entries = []
@@ -195,13 +195,20 @@ def _spec(
     penalised = settings.constraint.kind == "gradient_penalty"
     if factors["critic_normalized"]:
         settings = settings.model_copy(update={"critic_l2": params.critic_l2_when_normalized})
-    return Spec(
-        dataset=plan.params.dataset,
-        architecture=random_set.architecture(factors, width=plan.params.width, layer_norm=penalised),
-        method=settings,
-        generator_iterations=scale.generator_iterations[method],
-        snapshots=scale.snapshots.get(method, ()),
-        seed=seed,
+    value = {
+        "dataset": plan.params.dataset,
+        "architecture": random_set.architecture(factors, width=plan.params.width, layer_norm=penalised),
+        "method": settings,
+    }
+    return parse(
+        Spec,
+        {name: part.model_dump(mode="json") for name, part in value.items()}
+        | {
+            "generator_iterations": scale.generator_iterations[method],
+            "snapshots": scale.snapshots.get(method, ()),
+            "seed": seed,
+        },
+        f"method {method}",
     )
 
 

@@ -87,7 +87,7 @@ def _train_with_checkpoints(trainer: Trainer, checkpoint: Path, folder: Path, ch
             if iteration % spec.log_every == 0:
                 bar.set_postfix(critic_loss=f"{trainer.history[-1][1]:.3f}")
             if iteration in spec.snapshots:
-                write_atomic(folder / "snapshots" / f"{iteration}.safetensors", _weights(trainer.generator))
+                write_atomic(folder / "snapshots" / f"{iteration}.safetensors", _packed(trainer.generator_weights()))
             stop_if_orphaned()
             if time.monotonic() - saved >= checkpoint_seconds:
                 save_checkpoint(trainer, checkpoint)
@@ -187,8 +187,9 @@ def _processor() -> str:
     return model or platform.processor() or platform.machine()
 
 
-def _weights(module: nn.Module) -> bytes:
-    return save({key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()})
+def _packed(weights: dict[str, Tensor]) -> bytes:
+    # Cloned: the average's and the weights' tensors may not share memory in a file.
+    return save({key: value.detach().cpu().contiguous().clone() for key, value in weights.items()})
 
 
 def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> None:
@@ -199,8 +200,8 @@ def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> No
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     write_json(folder / "spec.json", json.loads(trainer.spec.canonical()))
-    write_atomic(folder / "generator.safetensors", _weights(trainer.generator))
-    write_atomic(folder / "critic.safetensors", _weights(trainer.critic))
+    write_atomic(folder / "generator.safetensors", _packed(trainer.generator_weights()))
+    write_atomic(folder / "critic.safetensors", _packed(trainer.critic.state_dict()))
     write_atomic(folder / "history.parquet", buffer.getvalue())
     write_json(folder / "provenance.json", provenance)
 
@@ -216,23 +217,30 @@ def check_spec(folder: Path, spec: Spec) -> None:
         raise WganlibError(f"{folder}: results of another spec ({stored.key}), expected {spec.key}; move the folder away")
 
 
-def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors") -> nn.Module:
-    """A run's trained generator, or that of a snapshot named relative to the run's folder.
+def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors", averaged: bool = True) -> nn.Module:
+    """A run's trained generator in `eval` mode, or that of a snapshot named relative to the run's folder.
+
+    `averaged`: with the moving average of its weights, where the run keeps one; else with the last ones.
 
     Raises:
-        WganlibError: the weights are missing, damaged, or another network's.
+        WganlibError: the run has no generator, or the weights are missing, damaged, or another network's.
     """
     path = folder / name
     generator = build_generator(spec, torch.Generator().manual_seed(0))
+    if generator is None:
+        raise WganlibError(f"{folder}: its generator is 'data_plus_noise', which has no network to sample from")
     try:
-        generator.load_state_dict(load_file(path))
+        weights = load_file(path)
+        average = {key.removeprefix("ema."): value for key, value in weights.items() if key.startswith("ema.")}
+        last = {key: value for key, value in weights.items() if not key.startswith("ema.")}
+        generator.load_state_dict(average if average and averaged else last)
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; train the run first") from None
     except (SafetensorError, RuntimeError) as error:
         raise WganlibError(
             f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again"
         ) from None
-    return generator
+    return generator.eval()
 
 
 def sheet(images: Iterator[Tensor], rows: int, columns: int) -> bytes:

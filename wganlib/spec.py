@@ -1,121 +1,52 @@
 """What a run is: a frozen, validated value, its canonical form and its key. Importing this needs no torch."""
 
 import hashlib
-import json
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from wganlib.errors import WganlibError, unknown
+from wganlib.architectures import ArchitectureSpec, check, normalizations
+from wganlib.datasets import DATASETS, DataShape
+from wganlib.errors import WganlibError
+from wganlib.method import GradientPenalty, MethodSpec, SpectralNormalization
 from wganlib.numerics import NUMERICS, names
-
-Nonlinearity = Literal["relu", "leaky_relu", "smooth_elu", "tanh"]
-Normalization = Literal["none", "batch", "layer"]
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Decay = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Part(BaseModel):
-    """Base of all specs: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    def canonical(self) -> str:
-        """JSON with sorted keys and no blanks: equal values have equal text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-
-    def digest(self) -> str:
-        """First ten hexadecimal digits of the sha256 of the canonical form."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:10]
+from wganlib.parts import Part, PositiveInt, one_of
 
 
 class DatasetSpec(Part):
-    """Which images, at which side length in pixels."""
+    """Which data: images at a side length in pixels, points, or text of a length over a vocabulary."""
 
     name: str
-    image_size: PositiveInt
+    image_size: PositiveInt | None = None
+    length: PositiveInt | None = None
+    """Symbols of a line of text."""
+    vocabulary_size: PositiveInt | None = None
 
     @field_validator("name")
     @classmethod
     def _known(cls, value: str) -> str:
-        return _one_of("data set", value, names("dataset"))
+        return one_of("data set", value, names("dataset"))
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        kind = DATASETS[self.name].kind
+        needed = {"images": ("image_size",), "points": (), "text": ("length", "vocabulary_size")}[kind]
+        for key in ("image_size", "length", "vocabulary_size"):
+            if (getattr(self, key) is None) == (key in needed):
+                advice = f"{key} is missing" if key in needed else f"found {key}, which {kind} do not have: remove it"
+                raise ValueError(f"data set {self.name!r} consists of {kind}: {advice}")
+        return self
 
-class RandomSetSpec(Part):
-    """One architecture of the set in Gulrajani et al. 2017, Table 1.
-
-    Filter counts are the paper's; the networks have `round(width * filters)`, so that small scales keep the factor's name.
-    """
-
-    family: Literal["random_set"]
-    generator_nonlinearity: Nonlinearity
-    critic_nonlinearity: Nonlinearity
-    generator_depth: Literal[4, 8, 12, 20]
-    critic_depth: Literal[4, 8, 12, 20]
-    generator_normalization: Literal["none", "batch"]
-    critic_normalization: Normalization
-    generator_filters: Literal[32, 64, 128]
-    critic_filters: Literal[32, 64, 128]
-    width: Annotated[float, Field(gt=0, le=4)] = 1.0
-    latent_size: PositiveInt = 128
-
-
-ArchitectureSpec = RandomSetSpec
-
-
-class OptimizerSpec(Part):
-    """Adam, Kingma and Ba 2015."""
-
-    name: Literal["adam"]
-    learning_rate: NonNegativeFloat
-    beta1: Decay
-    beta2: Decay
-
-
-class NoConstraint(Part):
-    kind: Literal["none"]
-
-
-class Clipping(Part):
-    """Every critic parameter is clamped to [-limit, limit] after each critic step (Arjovsky et al. 2017, Algorithm 1)."""
-
-    kind: Literal["clipping"]
-    limit: PositiveFloat
-
-
-class GradientPenalty(Part):
-    """A penalty on the norm of the critic's input gradient on lines between real and generated points.
-
-    `two_sided` and `one_sided`: Gulrajani et al. 2017, eq. 3 and appendix C; `max`: Zhou et al. 2019, eq. 12.
-    """
-
-    kind: Literal["gradient_penalty"]
-    form: Literal["two_sided", "one_sided", "max"]
-    weight: NonNegativeFloat
-
-
-ConstraintSpec = Annotated[NoConstraint | Clipping | GradientPenalty, Field(discriminator="kind")]
-
-
-class MethodSpec(Part):
-    """Objective, constraint, optimisers and critic steps, as a paper recommends them."""
-
-    objective: str
-    constraint: ConstraintSpec
-    generator_optimizer: OptimizerSpec
-    critic_optimizer: OptimizerSpec
-    critic_steps: PositiveInt
-    batch_size: Annotated[int, Field(ge=2)]
-    generator_batch_size: Annotated[int, Field(ge=2)]
-    critic_l2: NonNegativeFloat = 0.0
-    """Rate of the L2 term added to the critic's loss: rate times half the squared weights, linear biases left out."""
-
-    @field_validator("objective")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return _one_of("objective", value, names("objective"))
+    @property
+    def shape(self) -> DataShape:
+        """What a network must know of the data."""
+        kind, channels, classes, low = DATASETS[self.name]
+        if self.image_size is not None:
+            return DataShape(kind, (channels, self.image_size, self.image_size), classes, low)
+        if self.length is not None and self.vocabulary_size is not None:
+            return DataShape(kind, (self.vocabulary_size, self.length), classes, low)
+        return DataShape(kind, (channels,), classes, low)
 
 
 class Spec(Part):
@@ -133,22 +64,41 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.method.constraint.kind == "gradient_penalty" and self.architecture.critic_normalization == "batch":
-            raise ValueError(
-                "gradient_penalty does not allow critic_normalization 'batch', which ties the examples of a batch together: "
-                "use 'layer'"
-            )
+        self._check_parts()
         if list(self.snapshots) != sorted(set(self.snapshots)) or any(s > self.generator_iterations for s in self.snapshots):
             raise ValueError("snapshots must increase and not exceed generator_iterations")
         if not self.numerics:
             object.__setattr__(self, "numerics", self._current_numerics())
         return self
 
+    def _check_parts(self) -> None:
+        """Refuse a network that does not fit the data, and a constraint or a loss that the networks do not allow."""
+        data, architecture, method = self.dataset.shape, self.architecture, self.method
+        check(architecture, data)
+        used = normalizations(architecture, data, "critic")
+        if isinstance(method.constraint, GradientPenalty) and "batch" in used:
+            raise ValueError(
+                "gradient_penalty does not allow batch norm in the critic (found critic_normalization 'batch'): it ties the "
+                "examples of a batch together, and the penalty is on the gradient of each example alone; use 'layer'"
+            )
+        if isinstance(method.constraint, SpectralNormalization) and used:
+            raise ValueError(
+                f"spectral_normalization does not allow a normalised critic (found critic_normalization {min(used)!r}): its "
+                "scales undo the bound on the weights; use 'none'"
+            )
+        conditional = getattr(architecture, "conditional", False)
+        if method.auxiliary and not conditional:
+            raise ValueError(
+                "auxiliary asks for labels, but the networks are unconditional: use an architecture with 'conditional: true' "
+                "(cifar_resnet), or leave auxiliary out"
+            )
+        if conditional and not method.auxiliary:
+            raise ValueError("the critic of a conditional architecture classifies: set method.auxiliary, found none")
+
     def _current_numerics(self) -> dict[str, int]:
         used = (
             "training",
-            f"objective:{self.method.objective}",
-            f"constraint:{self.method.constraint.kind}",
+            *self.method.numerics(),
             f"architecture:{self.architecture.family}",
             f"dataset:{self.dataset.name}",
         )
@@ -176,8 +126,9 @@ class Spec(Part):
     @property
     def key(self) -> str:
         """Readable prefix and digest; the name of the run's folder."""
-        data = f"{self.dataset.name}{self.dataset.image_size}"
-        return f"{data}-{self.architecture.family}-{self.method.objective}-s{self.seed}-{self.digest()}"
+        objective = re.sub(r"[^a-z0-9_]+", "_", self.method.objective)
+        data = f"{self.dataset.name}{self.dataset.image_size or ''}"
+        return f"{data}-{self.architecture.family}-{objective}-s{self.seed}-{self.digest()}"
 
 
 class ClassifierSpec(Part):
@@ -197,7 +148,7 @@ class ClassifierSpec(Part):
 
     @property
     def key(self) -> str:
-        return f"{self.dataset.name}{self.dataset.image_size}-{self.digest()}"
+        return f"{self.dataset.name}{self.dataset.image_size or ''}-{self.digest()}"
 
 
 class ScoringSpec(Part):
@@ -220,9 +171,3 @@ class ScoringSpec(Part):
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
             )
         return self
-
-
-def _one_of(thing: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(str(unknown(thing, value, allowed)))
-    return value

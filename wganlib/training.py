@@ -3,20 +3,24 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from wganlib import constraints
+from wganlib import architectures, constraints
 from wganlib.architectures.build import build_critic, build_generator, critic_parameter_groups
+from wganlib.architectures.modules import MovingBatchNorm
 from wganlib.datasets.images import Batches, Images
-from wganlib.objectives import critic_loss, generator_loss, objective
-from wganlib.spec import GradientPenalty, OptimizerSpec, Spec
+from wganlib.errors import WganlibError
+from wganlib.method import Clipping, GradientPenalty
+from wganlib.objectives import auxiliary_loss, critic_loss, generator_loss, objective
+from wganlib.optimizers import make_optimizer, set_learning_rate
+from wganlib.spec import Spec
 from wganlib.streams import stream
 
 HISTORY_COLUMNS = ("generator_iteration", "critic_loss", "penalty", "gradient_norm", "generator_loss", "seconds")
-"""Logged quantities. critic_loss includes the penalty; all but the first and last are those of the iteration's last step."""
+"""Logged quantities. The losses include the penalty and AC-GAN's terms; all but the first and last are of the last step."""
 
 
 @dataclass
@@ -38,15 +42,28 @@ class Trainer:
         self.spec, self.images, self.device = spec, images, device
         self.objective = objective(spec.method.objective)
         initial = stream(spec.seed, "init")
-        self.generator = build_generator(spec, initial).to(device)
+        generator = build_generator(spec, initial)
+        # `data_plus_noise` has no network; an empty module keeps files and states uniform.
+        self.trains_generator = generator is not None
+        self.generator: nn.Module = (generator or nn.Module()).to(device)
         self.critic = build_critic(spec, initial).to(device)
+        # Batch norm must see real and generated examples apart, as in the official code.
+        self.critic_ties_examples = "batch" in architectures.normalizations(spec.architecture, spec.dataset.shape, "critic")
         method = spec.method
-        self.generator_optimizer = _optimizer(method.generator_optimizer, [{"params": list(self.generator.parameters())}])
         groups = critic_parameter_groups(self.critic, method.critic_l2)
-        self.critic_optimizer = _optimizer(method.critic_optimizer, groups)
+        self.optimizers = {"critic": make_optimizer(method.critic_optimizer, groups)}
+        self.average: AveragedModel | None = None
+        if self.trains_generator:
+            weights = [{"params": list(self.generator.parameters())}]
+            self.optimizers["generator"] = make_optimizer(method.generator_optimizer, weights)
+            if method.generator_ema is not None:
+                averaging = get_ema_multi_avg_fn(method.generator_ema)  # type: ignore[no-untyped-call]
+                self.average = AveragedModel(self.generator, multi_avg_fn=averaging)
+                self.average.update_parameters(self.generator)  # the average begins at the initial weights
         self.data_stream = stream(spec.seed, "data")
         self.noise_stream = stream(spec.seed, "noise", device)
         self.batches = Batches(len(images.train), method.batch_size, self.data_stream)
+        self.buffer: Tensor | None = None
         self.iteration = 0
         self.seconds = 0.0
         self.history: list[tuple[float, ...]] = []
@@ -74,53 +91,100 @@ class Trainer:
             yield self.iteration
 
     def step(self) -> tuple[CriticLosses, Tensor]:
-        """One generator iteration: `critic_steps` critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1)."""
-        for _ in range(self.spec.method.critic_steps):
+        """One generator iteration: critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1)."""
+        method, total = self.spec.method, self.spec.generator_iterations
+        set_learning_rate(self.optimizers["critic"], method.critic_optimizer, self.iteration, total)
+        for _ in range(method.critic_steps_at(self.iteration)):
             losses = self.critic_step()
+        if not self.trains_generator:
+            return losses, torch.zeros((), device=self.device)
+        set_learning_rate(self.optimizers["generator"], method.generator_optimizer, self.iteration, total)
         return losses, self.generator_step()
 
     def critic_step(self) -> CriticLosses:
-        """One update of the critic on a fresh real batch and fresh generated examples."""
+        """One update of the critic on a fresh real batch and fresh generated examples of the same labels."""
         method = self.spec.method
-        real = self.images.preprocess(self.images.train[self.batches.next()], self.data_stream).to(self.device)
+        clipping = method.constraint if isinstance(method.constraint, Clipping) else None
+        if clipping and clipping.order == "before":
+            constraints.clip_(self.critic.parameters(), clipping.limit)
+        rows = self.batches.next()
+        real = self.images.preprocess(self.images.train[rows], self.data_stream).to(self.device)
+        labels = self.images.train_labels[rows].to(self.device) if method.auxiliary else None
         with torch.no_grad():
-            fake = self.generator(self._noise(method.batch_size))
-        if self.spec.architecture.critic_normalization == "batch":
-            # Batch norm must see real and generated examples apart, as in the official code.
-            real_values, fake_values = self.critic(real), self.critic(fake)
+            fake = self._generated(method.batch_size, labels) if self.trains_generator else real + self._noise(real.shape)
+        if self.critic_ties_examples:
+            on_real, on_fake = self.critic(real), self.critic(fake)
         else:
-            real_values, fake_values = self.critic(torch.cat([real, fake])).chunk(2)
-        loss = critic_loss(self.objective, real_values.flatten(), fake_values.flatten())
+            on_real, on_fake = self.critic(torch.cat([real, fake])).chunk(2)
+        loss = critic_loss(self.objective, on_real[:, 0], on_fake[:, 0])
+        if method.auxiliary and labels is not None:
+            loss = loss + method.auxiliary.critic_weight * auxiliary_loss(on_real[:, 1:], labels)
         penalty = gradient_norm = torch.zeros((), device=self.device)
         if isinstance(method.constraint, GradientPenalty):
-            norms = constraints.gradient_norms(self.critic, constraints.interpolate(real, fake, self.noise_stream))
+            norms = self._gradient_norms(real, fake, method.constraint)
             penalty = constraints.penalty(norms, method.constraint.form, method.constraint.weight)
             gradient_norm = norms.mean()
         total = loss + penalty
-        self.critic_optimizer.zero_grad(set_to_none=True)
+        self.optimizers["critic"].zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        self.critic_optimizer.step()
-        if method.constraint.kind == "clipping":
-            constraints.clip_(self.critic.parameters(), method.constraint.limit)
+        self.optimizers["critic"].step()
+        if clipping and clipping.order == "after":
+            constraints.clip_(self.critic.parameters(), clipping.limit)
         self.finite &= torch.isfinite(total.detach())
         return CriticLosses(total.detach(), penalty.detach(), gradient_norm.detach())
 
+    def _gradient_norms(self, real: Tensor, fake: Tensor, constraint: GradientPenalty) -> Tensor:
+        """Norms at the penalty's points; where there is a buffer it joins them, and is refilled from them."""
+        points = constraints.interpolate(real, fake, self.noise_stream, constraint.pairs)
+        buffer = constraint.buffer
+        if buffer:
+            if self.buffer is None:
+                self.buffer = points.detach()[: buffer.size]
+            points = constraints.with_buffer(points, self.buffer, buffer.mode)
+        norms = constraints.gradient_norms(lambda x: self.critic(x)[:, 0], points)
+        if buffer:
+            self.buffer = constraints.steepest(points, norms, buffer.size)
+        return norms
+
     def generator_step(self) -> Tensor:
-        """One update of the generator; returns its loss before the update."""
+        """One update of the generator; returns its loss before the update. Labels, if any, are drawn uniformly."""
         method = self.spec.method
-        parameters = list(self.generator.parameters())
-        fake = self.generator(self._noise(method.generator_batch_size))
-        loss = generator_loss(self.objective, self.critic(fake).flatten())
+        count, classes = method.generator_batch_size, self.spec.dataset.shape.classes
+        labels = None
+        if method.auxiliary and classes:
+            labels = torch.randint(classes, (count,), generator=self.noise_stream, device=self.device)
+        self._record_moving_averages(True)
+        fake = self._generated(count, labels)
+        self._record_moving_averages(False)
+        values = self.critic(fake)
+        loss = generator_loss(self.objective, values[:, 0])
+        if method.auxiliary and labels is not None:
+            loss = loss + method.auxiliary.generator_weight * auxiliary_loss(values[:, 1:], labels)
         # Asking for the generator's gradients alone saves those of the critic's weights.
+        parameters = list(self.generator.parameters())
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
-        self.generator_optimizer.step()
+        self.optimizers["generator"].step()
+        if self.average is not None:
+            self.average.update_parameters(self.generator)
         self.finite &= torch.isfinite(loss.detach())
         return loss.detach()
 
-    def _noise(self, count: int) -> Tensor:
-        size = (count, self.spec.architecture.latent_size)
-        return torch.randn(size, generator=self.noise_stream, device=self.device)
+    def _generated(self, count: int, labels: Tensor | None) -> Tensor:
+        """Examples [count, ...], made in the method's sub-batches, whose statistics batch norm uses."""
+        noise, parts = self._noise((count, self.spec.architecture.latent_size)), self.spec.method.generator_sub_batches or 1
+        if parts == 1:
+            return self.generator(noise, labels)  # type: ignore[no-any-return]
+        chosen = labels.chunk(parts) if labels is not None else [None] * parts
+        return torch.cat([self.generator(z, y) for z, y in zip(noise.chunk(parts), chosen, strict=True)])
+
+    def _record_moving_averages(self, recording: bool) -> None:
+        for module in self.generator.modules():
+            if isinstance(module, MovingBatchNorm):
+                module.recording = recording
+
+    def _noise(self, shape: tuple[int, ...]) -> Tensor:
+        return torch.randn(shape, generator=self.noise_stream, device=self.device)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the training depends on, and the history so far, as named tensors."""
@@ -133,11 +197,13 @@ class Trainer:
             "stream.noise": self.noise_stream.get_state(),
             "history": torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(HISTORY_COLUMNS)),
         }
-        for name, module in (("generator", self.generator), ("critic", self.critic)):
+        if self.buffer is not None:
+            named["buffer"] = self.buffer
+        for name, module in self._modules():
             named |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
-        for name, optimizer in self._optimizers():
+        for name, optimizer in self.optimizers.items():
             for index, values in optimizer.state_dict()["state"].items():
-                named |= {f"{name}.{index}.{key}": value for key, value in values.items()}
+                named |= {f"optimizer.{name}.{index}.{key}": value for key, value in values.items() if value is not None}
         return {key: value.detach().cpu().contiguous() for key, value in named.items()}
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -154,35 +220,55 @@ class Trainer:
         self.data_stream.set_state(state["stream.data"])
         self.noise_stream.set_state(state["stream.noise"])
         self.history = [tuple(row) for row in state["history"].tolist()]
-        for name, module in (("generator", self.generator), ("critic", self.critic)):
+        self.buffer = state["buffer"].to(self.device) if "buffer" in state else None
+        for name, module in self._modules():
             module.load_state_dict(_below(state, name))
-        for name, optimizer in self._optimizers():
+        for name, optimizer in self.optimizers.items():
             saved: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(state, name).items():
+            for key, value in _below(state, f"optimizer.{name}").items():
                 index, _, field = key.partition(".")
                 saved.setdefault(int(index), {})[field] = value
             optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
 
-    def _optimizers(self) -> tuple[tuple[str, torch.optim.Optimizer], ...]:
-        return ("optimizer.generator", self.generator_optimizer), ("optimizer.critic", self.critic_optimizer)
+    def _modules(self) -> list[tuple[str, nn.Module]]:
+        average = [("average", self.average)] if self.average is not None else []
+        return [("generator", self.generator), ("critic", self.critic), *average]
+
+    def generator_weights(self) -> dict[str, Tensor]:
+        """The generator's weights, those of its moving average under `ema.`."""
+        averaged = {f"ema.{k}": v for k, v in self.average.module.state_dict().items()} if self.average is not None else {}
+        return self.generator.state_dict() | averaged
 
 
-def sample(generator: nn.Module, latent_size: int, count: int, batch_size: int, noise: torch.Generator) -> Iterator[Tensor]:
-    """Batches of generated images [n, C, H, W] until `count` are made; batch norm uses each batch's own statistics.
+def sample(
+    generator: nn.Module, spec: Spec, count: int, batch_size: int, noise: torch.Generator, labels: Tensor | None = None
+) -> Iterator[Tensor]:
+    """Batches of generated examples [n, ...] until `count` are made; batch norm uses each batch's own statistics.
 
-    The last batch is generated whole and cut, so that its statistics are those of a full one.
+    The last batch is generated whole and cut, so that its statistics are those of a full one. A conditional generator makes
+    the classes of `labels` [at least count], or classes drawn uniformly from the noise stream.
+
+    Raises:
+        WganlibError: labels are given to an unconditional generator.
     """
+    conditional = spec.method.auxiliary is not None
+    if labels is not None and not conditional:
+        raise WganlibError(
+            f"labels were asked of an unconditional generator ({spec.architecture.family}): leave them out, or train an "
+            "architecture with 'conditional: true'"
+        )
     made = 0
     while made < count:
+        z = torch.randn((batch_size, spec.architecture.latent_size), generator=noise, device=noise.device)
+        chosen = None
+        if conditional:
+            drawn = torch.randint(spec.dataset.shape.classes or 1, (batch_size,), generator=noise, device=noise.device)
+            given = drawn[:0] if labels is None else labels[made : made + batch_size].to(noise.device)
+            chosen = torch.cat([given, drawn[len(given) :]])
         with torch.no_grad():
-            images = generator(torch.randn((batch_size, latent_size), generator=noise, device=noise.device))
-        yield images[: count - made]
+            examples = generator(z, chosen)
+        yield examples[: count - made]
         made += batch_size
-
-
-def _optimizer(spec: OptimizerSpec, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    # The fused kernel is one pass over memory on both CPU and GPU; small networks spend much of a step here otherwise.
-    return torch.optim.Adam(groups, lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=1e-8, fused=True)
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,1 +1,69 @@
-"""Pairs of generator and critic. The descriptions need no torch; `build` makes modules of them."""
+"""Pairs of generator and critic. The descriptions need no torch; `build` makes modules of them.
+
+A family is a spec with two methods, `generator_nodes` and `critic_nodes`, that give the networks for a shape of data as lists
+of `layers.Node`; everything else (modules, parameter counts, costs) follows from the nodes. A new family is a file with such
+a spec, its name in `ArchitectureSpec` below and its entry in `wganlib.numerics`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from wganlib.architectures.dcgan import CifarDcganSpec, MnistSpec
+from wganlib.architectures.language import LanguageSpec
+from wganlib.architectures.layers import Nodes, Norm, final_shape, leaves, parameter_count
+from wganlib.architectures.lsun64 import Lsun64Spec
+from wganlib.architectures.random_set import RandomSetSpec
+from wganlib.architectures.resnet import CifarResnetSpec, LsunResnetSpec
+from wganlib.architectures.toy import ToySpec
+from wganlib.architectures.wgan import WganSpec
+from wganlib.datasets import DataShape
+
+ArchitectureSpec = Annotated[
+    RandomSetSpec
+    | WganSpec
+    | Lsun64Spec
+    | CifarDcganSpec
+    | CifarResnetSpec
+    | LsunResnetSpec
+    | MnistSpec
+    | LanguageSpec
+    | ToySpec,
+    Field(discriminator="family"),
+]
+
+Network = Literal["generator", "critic"]
+
+
+def nodes(architecture: ArchitectureSpec, data: DataShape, network: Network) -> tuple[Nodes, tuple[int, ...]]:
+    """A network's nodes and the shape of its input; a generator that has no network has no nodes.
+
+    Raises:
+        ValueError: the architecture cannot make data of this shape.
+    """
+    if network == "generator":
+        return architecture.generator_nodes(data), (architecture.latent_size,)
+    return architecture.critic_nodes(data), data.shape
+
+
+def check(architecture: ArchitectureSpec, data: DataShape) -> None:
+    """Refuse an architecture that does not make the data.
+
+    Raises:
+        ValueError: it cannot make data of this kind, size or range.
+    """
+    for network in ("generator", "critic"):
+        built, shape = nodes(architecture, data, network)
+        made, needed = final_shape(built, shape), data.shape if network == "generator" else None
+        assert not built or needed is None or made == needed, f"{architecture.family} makes {made}, not {needed}"
+
+
+def normalizations(architecture: ArchitectureSpec, data: DataShape, network: Network) -> set[str]:
+    """The kinds of normalisation in a network."""
+    found = (node for node, _ in leaves(*nodes(architecture, data, network)))
+    return {str(node.kind if isinstance(node, Norm) else node.normalization) for node in found} - {"none"}
+
+
+def parameters(architecture: ArchitectureSpec, data: DataShape, network: Network) -> int:
+    """Number of trainable scalars of a network."""
+    return parameter_count(*nodes(architecture, data, network), data.classes)

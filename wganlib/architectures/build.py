@@ -5,22 +5,46 @@ from typing import Any
 import torch
 from torch import nn
 
-from wganlib.architectures import random_set
-from wganlib.architectures.modules import Linear, Stack
-from wganlib.datasets import CHANNELS
+from wganlib import architectures
+from wganlib.architectures.modules import Linear, Stack, Weights
 from wganlib.spec import Spec
 
 
-def build_generator(spec: Spec, stream: torch.Generator) -> nn.Module:
-    """The generator with initial weights drawn from `stream`: noise [N, latent_size] -> images [N, C, H, W] in [-1, 1]."""
-    dataset = spec.dataset
-    return Stack(random_set.generator_layers(spec.architecture, dataset.image_size, CHANNELS[dataset.name]), stream)
+def build_generator(spec: Spec, stream: torch.Generator) -> Stack | None:
+    """The generator with initial weights drawn from `stream`: noise [N, latent_size] -> examples [N, ...] of the data's shape.
+
+    None for `data_plus_noise`, which has no network. A conditional generator takes labels [N] as its second argument.
+    """
+    return _build(spec, "generator", stream)
 
 
-def build_critic(spec: Spec, stream: torch.Generator) -> nn.Module:
-    """The critic with initial weights drawn from `stream`: images [N, C, H, W] -> values [N, 1]."""
-    dataset = spec.dataset
-    return Stack(random_set.critic_layers(spec.architecture, dataset.image_size, CHANNELS[dataset.name]), stream)
+def build_critic(spec: Spec, stream: torch.Generator) -> Stack:
+    """The critic with initial weights drawn from `stream`: examples [N, ...] -> values [N, 1].
+
+    A conditional critic gives [N, 1 + classes]: the value, then the class logits.
+    """
+    critic = _build(spec, "critic", stream)
+    assert critic is not None
+    if spec.method.constraint.kind == "spectral_normalization":
+        spectrally_normalize(critic, stream)
+    return critic
+
+
+def _build(spec: Spec, network: architectures.Network, stream: torch.Generator) -> Stack | None:
+    data = spec.dataset.shape
+    nodes, inputs = architectures.nodes(spec.architecture, data, network)
+    return Stack(nodes, inputs, stream, data.classes) if nodes else None
+
+
+def spectrally_normalize(critic: nn.Module, stream: torch.Generator) -> None:
+    """Register torch's spectral norm on every weight layer; its power iteration begins at vectors drawn from the stream."""
+    seed = int(torch.randint(2**62, (), generator=stream))
+    with torch.random.fork_rng(devices=[]):  # torch draws them from the global generator
+        torch.manual_seed(seed)
+        for module in list(critic.modules()):
+            if isinstance(module, Weights):
+                module.factor = 1.0  # a constant factor on the weights does not change them once normalised
+                nn.utils.parametrizations.spectral_norm(module, "weight")
 
 
 def critic_parameter_groups(critic: nn.Module, l2: float) -> list[dict[str, Any]]:

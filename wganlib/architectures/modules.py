@@ -1,7 +1,8 @@
-"""Layers of the official WGAN-GP code, restated for PyTorch (Gulrajani et al. 2017, public code).
+"""Nodes as modules: the layers of the papers' official code, restated for PyTorch.
 
-What differs from PyTorch's own layers: TensorFlow's SAME padding, which is asymmetric at stride 2; uniform initialisation
-from an explicit random stream; layer norm with one scale and offset per channel; batch norm that always uses the batch.
+What differs from PyTorch's own layers: TensorFlow's SAME padding, which is asymmetric at stride 2; initialisation from an
+explicit random stream; layer norm with one scale and offset per channel; batch norm that always uses the batch. Every module
+takes (x, labels); only class-conditional norms look at the labels.
 """
 
 import math
@@ -11,7 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wganlib.architectures.layers import Layer
+from wganlib.architectures.layers import (
+    GLOROT,
+    HE,
+    Dense,
+    Heads,
+    Init,
+    Layer,
+    Node,
+    Nodes,
+    Norm,
+    Op,
+    Residual,
+    Shape,
+    output_shape,
+)
+from wganlib.parts import Normalization
+
+
+def gated(x: Tensor) -> Tensor:
+    """sigmoid of the even channels times tanh of the odd ones, half as many channels (Gulrajani et al. 2017, code)."""
+    return torch.sigmoid(x[:, ::2]) * torch.tanh(x[:, 1::2])
+
 
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -19,68 +41,117 @@ NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     # The smooth stand-in for ELU of Gulrajani et al. 2017, Table 1 and appendix D.
     "smooth_elu": lambda x: F.softplus(2 * x + 2) / 2 - 1,
     "tanh": torch.tanh,
+    "elu": F.elu,
+    "selu": F.selu,
+    "gated": gated,
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda x: torch.softmax(x, dim=1),
 }
 
 
-def uniform(shape: tuple[int, ...], fan_in: float, fan_out: float, gain: float, stream: torch.Generator) -> nn.Parameter:
-    """Weights uniform with variance gain / mean(fan_in, fan_out): gain 1 is Glorot's, gain 2 the official code's "He"."""
-    limit = math.sqrt(3.0) * math.sqrt(2.0 * gain / (fan_in + fan_out))
-    return nn.Parameter((torch.rand(shape, generator=stream) * 2 - 1) * limit)
+def draw(init: Init, shape: Shape, fan_in: float, fan_out: float, stream: torch.Generator) -> tuple[nn.Parameter, float]:
+    """Initial weights, and the factor by which they are multiplied whenever they are used (1 unless equalised)."""
+    if init.rule == "normal":
+        return nn.Parameter(torch.randn(shape, generator=stream) * init.value), 1.0
+    if init.rule == "equalised_normal":
+        return nn.Parameter(torch.randn(shape, generator=stream)), init.value / math.sqrt(fan_in)
+    variance = {
+        "he": 4.0 * init.value**2 / (fan_in + fan_out),
+        "glorot": 2.0 * init.value**2 / (fan_in + fan_out),
+        "fan_in": 2.0 * init.value**2 / fan_in,
+        "uniform": init.value**2,
+        "torch": 1 / (3 * fan_in),
+        "equalised_uniform": 1.0,
+    }[init.rule]
+    scale = init.value / math.sqrt(fan_in) if init.rule == "equalised_uniform" else 1.0
+    return nn.Parameter((torch.rand(shape, generator=stream) * 2 - 1) * (math.sqrt(3.0) * math.sqrt(variance))), scale
 
 
-class Linear(nn.Module):
-    """Affine map, Glorot uniform weights, zero bias."""
+class Weights(nn.Module):
+    """Weight, bias (None without one) and runtime factor of a layer with the given fans."""
 
-    def __init__(self, inputs: int, outputs: int, stream: torch.Generator):
+    bias: nn.Parameter | None
+
+    def __init__(self, shape: Shape, outputs: int, fans: tuple[float, float], init: Init, bias: bool, stream: torch.Generator):
         super().__init__()
-        self.weight = uniform((outputs, inputs), inputs, outputs, 1.0, stream)
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight, self.factor = draw(init, shape, *fans, stream)
+        if not bias:
+            self.bias = None
+        elif init.rule == "torch":
+            self.bias = nn.Parameter((torch.rand(outputs, generator=stream) * 2 - 1) / math.sqrt(fans[0]))
+        else:
+            self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def effective(self) -> Tensor:
+        """The weight as it is used."""
+        return self.weight if self.factor == 1.0 else self.weight * self.factor
+
+
+class Linear(Weights):
+    """Affine map of [N, inputs]."""
+
+    def __init__(self, inputs: int, outputs: int, stream: torch.Generator, init: Init = GLOROT, bias: bool = True):
+        super().__init__((outputs, inputs), outputs, (inputs, outputs), init, bias, stream)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x, self.effective(), self.bias)
 
 
-class SameConv2d(nn.Module):
-    """Convolution with TensorFlow's SAME padding: the output side is ceil(input side / stride).
+class SameConv(Weights):
+    """Convolution with TensorFlow's SAME padding over 1 or 2 equal sides: the output side is ceil(input side / stride).
 
-    Where the padding is odd the extra row and column come after the image. x: [N, inputs, H, W] with H = W.
+    Where the padding is odd the extra position comes at the end. x: [N, inputs, L] or [N, inputs, H, W] with H = W.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, stream: torch.Generator):
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
-        self.weight = uniform(
-            (outputs, inputs, kernel, kernel), inputs * kernel**2, outputs * kernel**2 / stride**2, 2.0, stream
-        )
-        self.bias = nn.Parameter(torch.zeros(outputs))
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        stream: torch.Generator,
+        init: Init = HE,
+        bias: bool = True,
+        dims: int = 2,
+    ):
+        fans = inputs * kernel**dims, outputs * kernel**dims / stride**dims
+        super().__init__((outputs, inputs, *[kernel] * dims), outputs, fans, init, bias, stream)
+        self.kernel, self.stride, self.dims = kernel, stride, dims
 
     def forward(self, x: Tensor) -> Tensor:
         side = x.shape[-1]
         total = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
         before, after = total // 2, total - total // 2
+        convolve = F.conv2d if self.dims == 2 else F.conv1d
         if before == after:
-            return F.conv2d(x, self.weight, self.bias, stride=self.stride, padding=before)
-        return F.conv2d(F.pad(x, (before, after, before, after)), self.weight, self.bias, stride=self.stride)
+            return convolve(x, self.effective(), self.bias, stride=self.stride, padding=before)
+        return convolve(F.pad(x, (before, after) * self.dims), self.effective(), self.bias, stride=self.stride)
 
 
-class SameConvTranspose2d(nn.Module):
-    """Gradient of `SameConv2d` with respect to its input: the output side is input side * stride.
+class SameConvTranspose2d(Weights):
+    """Gradient of a two-dimensional `SameConv` with respect to its input: the output side is input side * stride.
 
     The full output is cropped by (kernel - stride) in all, the smaller half before the image.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, stream: torch.Generator):
-        super().__init__()
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        stream: torch.Generator,
+        init: Init = HE,
+        bias: bool = True,
+    ):
+        fans = inputs * kernel**2 / stride**2, outputs * kernel**2
+        super().__init__((inputs, outputs, kernel, kernel), outputs, fans, init, bias, stream)
         self.kernel, self.stride = kernel, stride
-        self.weight = uniform(
-            (inputs, outputs, kernel, kernel), inputs * kernel**2 / stride**2, outputs * kernel**2, 2.0, stream
-        )
-        self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         side = x.shape[-1] * self.stride
         before = (self.kernel - self.stride) // 2
-        full = F.conv_transpose2d(x, self.weight, self.bias, stride=self.stride, padding=before)
+        full = F.conv_transpose2d(x, self.effective(), self.bias, stride=self.stride, padding=before)
         return full[..., :side, :side]
 
 
@@ -92,8 +163,46 @@ class BatchNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=1e-5)
+
+
+class ConditionalBatchNorm(nn.Module):
+    """Batch norm whose scale and offset are rows of tables [classes, channels]; the statistics are shared by all classes."""
+
+    def __init__(self, channels: int, classes: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(classes, channels))
+        self.offset = nn.Parameter(torch.zeros(classes, channels))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        shape = (*x.shape[:2], *[1] * (x.ndim - 2))
+        normalised = F.batch_norm(x, None, None, training=True, eps=1e-5)
+        return normalised * self.scale[labels].view(shape) + self.offset[labels].view(shape)
+
+
+class MovingBatchNorm(nn.Module):
+    """Batch norm by the batch while training and by moving averages in `eval` mode; epsilon 1e-3, momentum 0.99.
+
+    The defaults of tf.layers in Lipschitz GANs' code, which updates the averages in the generator's steps alone: they are
+    updated where `recording` is set.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.offset = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+        self.recording = False
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.training and not self.recording:
+            return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=1e-3)
+        return F.batch_norm(x, self.mean, self.variance, self.scale, self.offset, self.training, momentum=0.01, eps=1e-3)
 
 
 class LayerNorm(nn.Module):
@@ -104,45 +213,142 @@ class LayerNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         return F.group_norm(x, 1, self.scale, self.offset, eps=1e-5)
+
+
+def _norm(kind: Normalization, channels: int, classes: int | None) -> nn.Module:
+    if kind == "conditional_batch":
+        if classes is None:
+            raise ValueError("conditional_batch needs the number of classes, found none")
+        return ConditionalBatchNorm(channels, classes)
+    return {"batch": BatchNorm, "moving_batch": MovingBatchNorm, "layer": LayerNorm}[kind](channels)
 
 
 class WeightLayer(nn.Module):
     """A described weight layer followed by its normalisation and nonlinearity."""
 
-    def __init__(self, layer: Layer, stream: torch.Generator):
+    def __init__(self, layer: Layer, inputs: Shape, stream: torch.Generator, classes: int | None):
         super().__init__()
         self.layer = layer
-        self.weight: nn.Module
+        self.weight: Weights
         if layer.kind == "linear":
-            self.weight = Linear(layer.inputs * layer.kernel**2, layer.outputs * layer.size**2, stream)
+            size = layer.outputs * math.prod(layer.sides)
+            self.weight = Linear(math.prod(inputs), size, stream, layer.init, layer.bias)
         elif layer.kind == "conv":
-            self.weight = SameConv2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, stream)
+            arguments = inputs[0], layer.outputs, layer.kernel, layer.stride, stream, layer.init, layer.bias
+            self.weight = SameConv(*arguments, dims=len(inputs) - 1)
         else:
-            self.weight = SameConvTranspose2d(layer.inputs, layer.outputs, layer.kernel, layer.stride, stream)
-        self.norm: nn.Module = nn.Identity()
-        if layer.normalization == "batch":
-            self.norm = BatchNorm(layer.outputs)
-        elif layer.normalization == "layer":
-            self.norm = LayerNorm(layer.outputs)
+            arguments = inputs[0], layer.outputs, layer.kernel, layer.stride, stream, layer.init, layer.bias
+            self.weight = SameConvTranspose2d(*arguments)
+        self.norm: nn.Module | None = None
+        if layer.normalization != "none":
+            self.norm = _norm(layer.normalization, layer.outputs, classes)
+            if layer.norm_std:
+                scales = 1 + layer.norm_std * torch.randn(layer.outputs, generator=stream)
+                self.norm.load_state_dict({"scale": scales}, strict=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         layer = self.layer
         if layer.kind == "linear":
             x = self.weight(x.flatten(1))
-            if layer.size > 1:
-                x = x.view(-1, layer.outputs, layer.size, layer.size)
+            if layer.sides:
+                x = x.view(-1, layer.outputs, *layer.sides)
         else:
             x = self.weight(x)
-        x = self.norm(x)
+        if self.norm is not None:
+            x = self.norm(x, labels)
         return x if layer.nonlinearity is None else NONLINEARITIES[layer.nonlinearity](x)
 
 
-class Stack(nn.Sequential):
-    """Weight layers in order, named as described."""
+class Operation(nn.Module):
+    """An `Op` node."""
 
-    def __init__(self, layers: list[Layer], stream: torch.Generator):
+    def __init__(self, op: Op):
         super().__init__()
-        for layer in layers:
-            self.add_module(layer.name, WeightLayer(layer, stream))
+        self.op = op
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        kind, value = self.op
+        if kind == "upsample":
+            return F.interpolate(x, scale_factor=2, mode="nearest")
+        if kind == "mean_pool":
+            return F.avg_pool2d(x, 2)
+        if kind == "pixel_shuffle":
+            return F.pixel_shuffle(x, 2)
+        if kind == "global_mean":
+            return x.flatten(2).mean(dim=2)
+        if kind == "crop":
+            return x[..., :value, :value]
+        if kind == "scale":
+            return x * float(value)
+        if kind == "reshape":
+            return x.reshape(-1, *value)
+        return NONLINEARITIES[kind](x)
+
+
+class ResidualBlock(nn.Module):
+    """A `Residual` node."""
+
+    def __init__(self, node: Residual, inputs: Shape, stream: torch.Generator, classes: int | None):
+        super().__init__()
+        self.branch = Stack(node.branch, inputs, stream, classes)
+        self.shortcut = Stack(node.shortcut, inputs, stream, classes)
+        self.scale = node.scale
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        branch: Tensor = self.branch(x, labels)
+        shortcut: Tensor = self.shortcut(x, labels)
+        return shortcut + (branch if self.scale == 1.0 else self.scale * branch)
+
+
+class DenseBlock(nn.Module):
+    """A `Dense` node."""
+
+    def __init__(self, node: Dense, inputs: Shape, stream: torch.Generator, classes: int | None):
+        super().__init__()
+        self.branch = Stack(node.branch, inputs, stream, classes)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return torch.cat([x, self.branch(x, labels)], dim=1)
+
+
+class HeadsBlock(nn.Module):
+    """A `Heads` node."""
+
+    def __init__(self, node: Heads, inputs: Shape, stream: torch.Generator, classes: int | None):
+        super().__init__()
+        self.heads = nn.ModuleDict({head.name: WeightLayer(head, inputs, stream, classes) for head in node.heads})
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return torch.cat([head(x, labels) for head in self.heads.values()], dim=1)
+
+
+class Stack(nn.Module):
+    """Nodes in order, those with parameters named as described. x: [N, *inputs]; labels: [N], for conditional norms alone."""
+
+    def __init__(self, nodes: Nodes, inputs: Shape, stream: torch.Generator, classes: int | None = None):
+        super().__init__()
+        for index, node in enumerate(nodes):
+            name = f"op{index}" if isinstance(node, Op) else node.name
+            self.add_module(name, _module(node, inputs, stream, classes))
+            inputs = output_shape(node, inputs)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        for module in self.children():
+            x = module(x, labels)
+        return x
+
+
+def _module(node: Node, inputs: Shape, stream: torch.Generator, classes: int | None) -> nn.Module:
+    if isinstance(node, Layer):
+        return WeightLayer(node, inputs, stream, classes)
+    if isinstance(node, Norm):
+        return _norm(node.kind, inputs[0], classes)
+    if isinstance(node, Op):
+        return Operation(node)
+    if isinstance(node, Residual):
+        return ResidualBlock(node, inputs, stream, classes)
+    if isinstance(node, Dense):
+        return DenseBlock(node, inputs, stream, classes)
+    return HeadsBlock(node, inputs, stream, classes)

@@ -10,9 +10,57 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wganlib.architectures.layers import Layer
+from wganlib.architectures.layers import Node, conv, deconv, linear, scaled, start_side
+from wganlib.datasets import DataShape
 from wganlib.errors import WganlibError
-from wganlib.spec import Normalization, RandomSetSpec
+from wganlib.parts import Part, PositiveInt, Width
+
+Activation = Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu"]
+"""Table 1's nonlinearities, and ELU for appendix D."""
+
+
+class RandomSetSpec(Part):
+    """One architecture of the set in Gulrajani et al. 2017, Table 1.
+
+    Filter counts are the paper's; the networks have `round(width * filters)`, so that small scales keep the factor's name.
+    """
+
+    family: Literal["random_set"]
+    generator_nonlinearity: Activation
+    critic_nonlinearity: Activation
+    generator_depth: Literal[4, 8, 12, 20]
+    critic_depth: Literal[4, 8, 12, 20]
+    generator_normalization: Literal["none", "batch"]
+    critic_normalization: Literal["none", "batch", "layer"]
+    generator_filters: Literal[32, 64, 128]
+    critic_filters: Literal[32, 64, 128]
+    width: Width = 1.0
+    latent_size: PositiveInt = 128
+
+    def generator_nodes(self, data: DataShape) -> list[Node]:
+        """Linear to a grid of an eighth of the image, three stride-2 transposed convolutions, extras after the first; tanh."""
+        start, f = start_side(self.family, data, 8, 16), scaled(self.width, self.generator_filters)
+        after: dict[str, Any] = {"normalization": self.generator_normalization, "nonlinearity": self.generator_nonlinearity}
+        return [
+            linear("input", 4 * f, (start, start), **after),
+            deconv("up1", 2 * f, **after),
+            *(conv(f"extra{i}", 2 * f, 3, **after) for i in range(self.generator_depth - 4)),
+            deconv("up2", f, **after),
+            deconv("up3", data.shape[0], nonlinearity="tanh"),
+        ]
+
+    def critic_nodes(self, data: DataShape) -> list[Node]:
+        """The generator's mirror; its first convolution is never normalised."""
+        f, act = scaled(self.width, self.critic_filters), self.critic_nonlinearity
+        after: dict[str, Any] = {"normalization": self.critic_normalization, "nonlinearity": act}
+        return [
+            conv("down1", f, 5, 2, nonlinearity=act),
+            conv("down2", 2 * f, 5, 2, **after),
+            *(conv(f"extra{i}", 2 * f, 3, **after) for i in range(self.critic_depth - 4)),
+            conv("down3", 4 * f, 5, 2, **after),
+            linear("output", 1),
+        ]
+
 
 FACTORS: dict[str, tuple[Any, ...]] = {
     "generator_nonlinearity": ("relu", "leaky_relu", "smooth_elu", "tanh"),
@@ -68,7 +116,7 @@ def architecture(factors: dict[str, Any], *, width: float, layer_norm: bool) -> 
     missing = [name for name in FACTORS if name not in factors]
     if missing:
         raise WganlibError(f"architecture factor {missing[0]!r} is missing")
-    normalization: Normalization = ("layer" if layer_norm else "batch") if factors["critic_normalized"] else "none"
+    kind: Literal["batch", "layer"] = "layer" if layer_norm else "batch"
     return RandomSetSpec(
         family="random_set",
         generator_nonlinearity=factors["generator_nonlinearity"],
@@ -76,54 +124,8 @@ def architecture(factors: dict[str, Any], *, width: float, layer_norm: bool) -> 
         generator_depth=factors["generator_depth"],
         critic_depth=factors["critic_depth"],
         generator_normalization="batch" if factors["generator_normalized"] else "none",
-        critic_normalization=normalization,
+        critic_normalization=kind if factors["critic_normalized"] else "none",
         generator_filters=factors["generator_filters"],
         critic_filters=factors["critic_filters"],
         width=width,
     )
-
-
-def generator_layers(spec: RandomSetSpec, image_size: int, channels: int) -> list[Layer]:
-    """Linear to a grid of an eighth of the image, three stride-2 transposed convolutions, extras after the first; tanh."""
-    start, f = _start(image_size), _filters(spec, "generator")
-    norm, act = spec.generator_normalization, spec.generator_nonlinearity
-    return [
-        Layer("input", "linear", spec.latent_size, 4 * f, start, normalization=norm, nonlinearity=act),
-        Layer("up1", "deconv", 4 * f, 2 * f, 2 * start, 5, 2, norm, act),
-        *(Layer(f"extra{i}", "conv", 2 * f, 2 * f, 2 * start, 3, 1, norm, act) for i in range(spec.generator_depth - 4)),
-        Layer("up2", "deconv", 2 * f, f, 4 * start, 5, 2, norm, act),
-        Layer("up3", "deconv", f, channels, 8 * start, 5, 2, "none", "tanh"),
-    ]
-
-
-def critic_layers(spec: RandomSetSpec, image_size: int, channels: int) -> list[Layer]:
-    """The generator's mirror; its first convolution is never normalised."""
-    start, f = _start(image_size), _filters(spec, "critic")
-    norm, act = spec.critic_normalization, spec.critic_nonlinearity
-    return [
-        Layer("down1", "conv", channels, f, 4 * start, 5, 2, "none", act),
-        Layer("down2", "conv", f, 2 * f, 2 * start, 5, 2, norm, act),
-        *(Layer(f"extra{i}", "conv", 2 * f, 2 * f, 2 * start, 3, 1, norm, act) for i in range(spec.critic_depth - 4)),
-        Layer("down3", "conv", 2 * f, 4 * f, start, 5, 2, norm, act),
-        Layer("output", "linear", 4 * f, 1, 1, kernel=start),
-    ]
-
-
-def check_image_size(image_size: int) -> None:
-    """Refuse a side length that three stride-2 layers cannot make.
-
-    Raises:
-        WganlibError: it is no multiple of 8, or less than 16.
-    """
-    if image_size % 8 or image_size < 16:
-        raise WganlibError(f"random_set makes images whose side is a multiple of 8, at least 16: found image_size {image_size}")
-
-
-def _start(image_size: int) -> int:
-    check_image_size(image_size)
-    return image_size // 8
-
-
-def _filters(spec: RandomSetSpec, net: Literal["generator", "critic"]) -> int:
-    filters = spec.generator_filters if net == "generator" else spec.critic_filters
-    return max(1, round(spec.width * filters))

@@ -36,7 +36,7 @@ def load(spec: DatasetSpec) -> Images:
     Raises:
         WganlibError: this version has no loader for it, or its content is not what it should be.
     """
-    if spec.name == "digits":
+    if spec.name == "digits" and spec.image_size is not None:
         return Images(*load_digits(spec.image_size))
     raise WganlibError(
         f"data set {spec.name!r} can be planned but not loaded: this version has no loader for it; "

@@ -4,9 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from wganlib import architectures
 from wganlib.architectures import random_set
-from wganlib.architectures.layers import parameter_count
-from wganlib.datasets import CHANNELS
 from wganlib.plan import Experiment, Plan
 from wganlib.reporting.table2 import FACTOR_TITLES, level_title
 
@@ -15,12 +14,11 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
     """The numbers of the report; it has no pictures and needs the plan alone."""
     count = experiment.scale.architectures
     drawn = [random_set.BASE] if count == "base" else random_set.sample(count)
-    size, channels = plan.params.dataset.image_size, CHANNELS[plan.params.dataset.name]
+    data = plan.params.dataset.shape
     parameters = []
     for factors in drawn:
         spec = random_set.architecture(factors, width=plan.params.width, layer_norm=True)
-        layers = random_set.generator_layers(spec, size, channels), random_set.critic_layers(spec, size, channels)
-        parameters.append([parameter_count(side) for side in layers])
+        parameters.append([architectures.parameters(spec, data, network) for network in ("generator", "critic")])
     numbers = {
         "scale": plan.scale,
         "source": experiment.params.source,

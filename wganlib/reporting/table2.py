@@ -10,6 +10,7 @@ import pandas as pd
 from wganlib import statistics
 from wganlib.architectures.random_set import FACTORS
 from wganlib.files import read_json
+from wganlib.method import OptimizerSpec
 from wganlib.params import PublishedTable
 from wganlib.plan import Experiment, Plan
 from wganlib.reporting import style
@@ -140,8 +141,14 @@ def _budget(plan: Plan, experiment: Experiment, method: str) -> dict[str, Any]:
         "generator_batch_size": settings.generator_batch_size,
         "generator_learning_rate": settings.generator_optimizer.learning_rate,
         "critic_learning_rate": settings.critic_optimizer.learning_rate,
-        "betas": [settings.generator_optimizer.beta1, settings.generator_optimizer.beta2],
+        "optimizer": _optimizer_text(settings.generator_optimizer),
     }
+
+
+def _optimizer_text(optimizer: OptimizerSpec) -> str:
+    if optimizer.name == "adam":
+        return f"Adam, β = ({optimizer.beta1:g}, {optimizer.beta2:g}),"
+    return {"rmsprop": "RMSProp", "rmsprop_tf": "RMSProp (TensorFlow's)", "sgd": "SGD"}[optimizer.name]
 
 
 def _extremes(table: pd.DataFrame, method: str, plan: Plan) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib.datasets import CHANNELS, CLASSES
 from wganlib.datasets.images import Batches, Images
 from wganlib.errors import WganlibError
 from wganlib.files import stop_if_orphaned
@@ -50,7 +49,10 @@ class Classifier(nn.Module):
 
 def build(spec: ClassifierSpec) -> Classifier:
     """The untrained classifier of a spec."""
-    return Classifier(CHANNELS[spec.dataset.name], spec.dataset.image_size, CLASSES[spec.dataset.name])
+    kind, shape, classes, _ = spec.dataset.shape
+    if kind != "images" or classes is None:
+        raise WganlibError(f"data set {spec.dataset.name!r} has no labelled images: a classifier cannot be trained on it")
+    return Classifier(shape[0], shape[1], classes)
 
 
 def train(spec: ClassifierSpec, images: Images) -> tuple[Classifier, float]:

@@ -95,6 +95,8 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     trained = runs.load_generator(folder, spec)
+    untrained = build_generator(spec, stream(spec.seed, "init"))
+    assert untrained is not None
     network, reference = load_classifier(classifier_folder, spec)
 
     def scored(generator: nn.Module) -> Score:
@@ -115,7 +117,7 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     result: dict[str, Any] = {
         "outcome": outcome,
         **score._asdict(),
-        "untrained_classifier_score": scored(build_generator(spec, stream(spec.seed, "init"))).classifier_score,
+        "untrained_classifier_score": scored(untrained.eval()).classifier_score,
         "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
         "scoring": scoring.model_dump(mode="json"),
         "classifier": classifier_folder.name,
@@ -148,7 +150,7 @@ def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Classifier, t
 
 def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec) -> Iterator[Tensor]:
     noise = stream(spec.seed, "scoring")
-    made = sample(generator, spec.architecture.latent_size, scoring.num_samples, scoring.batch_size, noise)
+    made = sample(generator, spec, scoring.num_samples, scoring.batch_size, noise)
     batches = -(-scoring.num_samples // scoring.batch_size)
     yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
 
