@@ -177,7 +177,7 @@ class MethodSpec(Part):
     @field_validator("objective")
     @classmethod
     def _known(cls, value: str) -> str:
-        return "+".join(name if weight == 1 else f"{weight:g}*{name}" for weight, name in objective_terms(value))
+        return "+".join(name if weight == 1 else f"{weight!r}*{name}" for weight, name in objective_terms(value))
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
