@@ -141,6 +141,12 @@ def test_condition_11_sees_each_of_its_parts_violated():
     assert not condition_11(mirrored(lambda x: -x, "")).rising_on_fakes
     assert not condition_11(mirrored(torch.tanh, "")).convex
     assert not condition_11(Objective(torch.exp, torch.exp, torch.neg, "")).falling_on_reals
+    for name in ("hinge", "quadratic"):
+        found = condition_11(OBJECTIVES[name])
+        assert (found.rising_on_fakes, found.falling_on_reals, found.convex) == (False, False, True)
+    # exp(a) = exp(1 - a) at a = 1/2.
+    shifted = Objective(torch.exp, lambda x: torch.exp(1 - x), torch.neg, "")
+    assert condition_11(shifted).balance == pytest.approx(0.5, abs=0.01)
     # Slopes 2 and -1 never cancel.
     assert condition_11(Objective(lambda x: 2 * x, lambda x: -x, torch.neg, "")).balance is None
 
