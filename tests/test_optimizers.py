@@ -1,5 +1,7 @@
 """Optimisers, schedules, weight averages and the engine's options against their updates written in NumPy or by hand."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -25,20 +27,23 @@ def _adam(w, g, s, t):
     return w - 0.01 * (s["m"] / (1 - 0.5**t)) / (np.sqrt(s["v"] / (1 - 0.9**t)) + 1e-8)
 
 
-def _rmsprop(w, g, s, t):
+def _rmsprop(w, g, s, t, epsilon=1e-8):
     s["v"] = 0.99 * s.get("v", 0) + 0.01 * g * g
-    return w - 0.01 * g / (np.sqrt(s["v"]) + 1e-8)
+    return w - 0.01 * g / (np.sqrt(s["v"]) + epsilon)
 
 
-def _rmsprop_tf(w, g, s, t):
+def _rmsprop_tf(w, g, s, t, epsilon=1e-10):
     s["v"] = 0.9 * s.get("v", 1) + 0.1 * g * g
-    return w - 0.01 * g / np.sqrt(s["v"] + 1e-10)
+    return w - 0.01 * g / np.sqrt(s["v"] + epsilon)
 
 
 UPDATES = {
     "adam": ({"beta1": 0.5, "beta2": 0.9}, _adam),
     "rmsprop": ({}, _rmsprop),
     "rmsprop_tf": ({}, _rmsprop_tf),
+    # Large ones show on which side of the root they stand.
+    "rmsprop, epsilon": ({"epsilon": 0.1}, functools.partial(_rmsprop, epsilon=0.1)),
+    "rmsprop_tf, epsilon": ({"epsilon": 0.1}, functools.partial(_rmsprop_tf, epsilon=0.1)),
     "sgd": ({}, lambda w, g, s, t: w - 0.01 * g),
 }
 
@@ -50,7 +55,7 @@ def test_optimisers_follow_their_updates_written_in_numpy(name, l2, scale):
     """Gradients of 1e-6 tell where epsilon stands and from where the accumulator starts."""
     options, update = UPDATES[name]
     weight = nn.Parameter(torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) * scale)
-    spec = ANY.validate_python({"name": name, "learning_rate": 0.01, **options})
+    spec = ANY.validate_python({"name": name.partition(",")[0], "learning_rate": 0.01, **options})
     optimizer = make_optimizer(spec, [{"params": [weight], "weight_decay": l2}])
     expected, state, random = weight.detach().numpy().copy(), {}, np.random.default_rng(0)
     for t in range(1, 12):
