@@ -47,7 +47,7 @@ def _wgan(source: str, generator: str, critic: str, published: Any, derived: Any
 
 
 def _toy(source: str, data: dict[str, Any], published: Any, derived: Any, **options: Any) -> Entry:
-    small = data if data == POINTS else data | {"image_size": 16}
+    small = data | {"image_size": 16} if "image_size" in data else data
     return Entry(source, {"family": "toy", **options}, data, small, published, derived)
 
 
@@ -57,7 +57,7 @@ MLP_512 = "512*512 + 512"
 ENTRIES: dict[str, Entry] = {
     "random_set (base)": Entry(
         "WGAN-GP, Table 1",
-        random_set.architecture(random_set.BASE, width=1.0, layer_norm=False).model_dump(exclude_defaults=True),
+        random_set.architecture(random_set.BASE, width=1.0, critic_norm="batch").model_dump(exclude_defaults=True),
         {"name": "imagenet32", "image_size": 32},
         {"name": "imagenet32", "image_size": 16},
         (None, None),
@@ -155,10 +155,10 @@ ENTRIES: dict[str, Entry] = {
     ),
     "toy 64x128 SELU": _toy(
         "Lipschitz GANs, Figure 1",
-        POINTS,
+        {"name": "lgan_case1"},
         (None, None),
         (NO_GENERATOR, "3*128 + 63*(128*128 + 128) + 129"),
-        generator="data_plus_noise",
+        generator="given",
         hidden_layers=64,
         hidden_units=128,
         nonlinearity="selu",
@@ -166,16 +166,16 @@ ENTRIES: dict[str, Entry] = {
     ),
     "toy 4x1024": _toy(
         "Lipschitz GANs, Figure 2",
-        POINTS,
+        {"name": "lgan_case3"},
         (None, None),
         (NO_GENERATOR, "3*1024 + 3*(1024*1024 + 1024) + 1025"),
-        generator="data_plus_noise",
+        generator="given",
         hidden_layers=4,
         hidden_units=1024,
         initialization="equalised_normal",
     ),
     "toy dense 8x256": _toy(
-        "Lipschitz GANs, Figures 3, 12",
+        "Lipschitz GANs, Figures 3, 12 (critic)",
         CIFAR,
         (None, None),
         (NO_GENERATOR, "sum((3072 + 256*i + 1)*256 for i in range(8)) + (3072 + 8*256) + 1"),

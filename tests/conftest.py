@@ -26,11 +26,12 @@ torch.set_num_threads(1)
 def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:
     """A cheap spec of the base architecture; `changes` replace fields, dots reach into parts ("method.critic_steps")."""
     penalised = method == "wgan_gp"
+    norm = "layer" if penalised else "batch"
     factors = random_set.BASE | {"generator_filters": 32, "critic_filters": 32}
     adam = {"name": "adam", "learning_rate": 2e-3, "beta1": 0.0 if penalised else 0.5, "beta2": 0.9 if penalised else 0.999}
     data = {
         "dataset": {"name": "digits", "image_size": 16},
-        "architecture": random_set.architecture(factors, width=0.0625, layer_norm=penalised).model_dump(),
+        "architecture": random_set.architecture(factors, width=0.0625, critic_norm=norm).model_dump(),
         "method": {
             "objective": "wgan" if penalised else "nonsaturating_gan",
             "constraint": {"kind": "gradient_penalty", "form": "two_sided", "weight": 10.0} if penalised else {"kind": "none"},
@@ -135,7 +136,7 @@ def wganlib(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def digits():
-    from wganlib.datasets.images import load
+    from wganlib.datasets.loading import load
 
     return load(DatasetSpec(name="digits", image_size=16))
 
@@ -143,7 +144,7 @@ def digits():
 def make_data(spec: DatasetSpec, count: int = 64) -> Images:
     """Random data of a data set's shape, kind and range: what the engine needs of data that this version cannot load."""
     random = torch.Generator().manual_seed(0)
-    kind, shape, classes, low = spec.shape
+    kind, shape, classes, low, _ = spec.shape
     if kind == "text":
         symbols = torch.randint(shape[0], (count, shape[1]), generator=random)
         examples = torch.nn.functional.one_hot(symbols, shape[0]).transpose(1, 2).float()
@@ -151,7 +152,8 @@ def make_data(spec: DatasetSpec, count: int = 64) -> Images:
         uniform = torch.rand((count, *shape), generator=random)
         examples = torch.randn((count, *shape), generator=random) if kind == "points" else low + (1 - low) * uniform
     labels = torch.randint(classes or 1, (count,), generator=random)
-    return Images(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64)
+    fakes = (lambda n, stream: torch.randn((n, *shape), generator=stream)) if kind == "points" else None
+    return Images(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64, fakes=fakes)
 
 
 def trainings(folder: Path) -> dict[int, str]:

@@ -14,6 +14,7 @@ from wganlib import runs, training
 from wganlib.architectures import modules
 from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.layers import conv, linear
+from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
 from wganlib.method import ExponentialDecay, LinearDecay, OptimizerSpec
 from wganlib.optimizers import make_optimizer
@@ -83,11 +84,12 @@ def test_learning_rates_decay_to_zero_or_by_a_factor(digits):
     exponential = ExponentialDecay(kind="exponential", factor_per_period=0.1, period=100)
     assert [exponential.factor(i, 5) for i in (0, 50, 200)] == pytest.approx([1.0, 10**-0.5, 0.01])
     decaying = {"name": "adam", "learning_rate": 2e-3, "beta1": 0.0, "beta2": 0.9, "decay": {"kind": "linear"}}
-    trainer = Trainer(make_spec(**{"method.critic_optimizer": decaying}), digits, torch.device("cpu"))
-    rates = []
-    for _ in trainer.run():
-        rates.append([trainer.optimizers[n].param_groups[0]["lr"] for n in ("critic", "generator")])
-    assert np.allclose(rates, [[2e-3 * (1 - i / 6), 2e-3] for i in range(6)])
+    for name, other in (("critic", "generator"), ("generator", "critic")):
+        trainer = Trainer(make_spec(**{f"method.{name}_optimizer": decaying}), digits, torch.device("cpu"))
+        rates = []
+        for _ in trainer.run():
+            rates.append([trainer.optimizers[n].param_groups[0]["lr"] for n in (name, other)])
+        assert np.allclose(rates, [[2e-3 * (1 - i / 6), 2e-3] for i in range(6)])
 
 
 def test_the_critic_warms_up_as_wgan_s_code_does(digits):
@@ -162,9 +164,8 @@ def test_sub_batches_are_normalised_apart():
 
 
 def test_acgan_classifies_reals_for_the_critic_and_fakes_for_the_generator(monkeypatch):
-    spec = small_spec(
-        "cifar_resnet conditional", CONSTRAINTS["none"], auxiliary={"critic_weight": 1.0, "generator_weight": 0.1}
-    )
+    weights = {"critic_weight": 0.5, "generator_weight": 0.1}
+    spec = small_spec("cifar_resnet conditional", CONSTRAINTS["none"], auxiliary=weights)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     seen, rows, made = [], [], []
     original_next = trainer.batches.next
@@ -182,12 +183,35 @@ def test_acgan_classifies_reals_for_the_critic_and_fakes_for_the_generator(monke
     assert torch.equal(examples[:4], trainer.images.train[rows[0]])
     assert torch.equal(logits.detach(), outputs[:4, 1:])
     plain = float(torch.nn.functional.softplus(outputs[4:, 0]).mean() + torch.nn.functional.softplus(-outputs[:4, 0]).mean())
-    assert float(critic.total) == pytest.approx(plain + 7.0, rel=1e-5)
+    assert float(critic.total) == pytest.approx(plain + 0.5 * 7.0, rel=1e-5)
     loss = trainer.generator_step()
     (logits, labels), (_, outputs) = seen[1], critic_inputs[1]
     assert torch.equal(logits.detach(), outputs[:, 1:])
     assert torch.equal(made[1][0], labels)
     assert float(loss) == pytest.approx(float(-outputs[:, 0].mean()) + 0.7, rel=1e-5)
+
+
+def test_sub_batches_keep_their_labels():
+    spec = small_spec("cifar_resnet conditional", CONSTRAINTS["none"], generator_sub_batches=2)
+    trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
+    noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
+    labels, seen = torch.tensor([3, 1, 4, 1]), []
+    trainer._noise = lambda shape: noise
+    trainer.generator.register_forward_hook(lambda m, inputs, output: seen.append(inputs))
+    trainer._generated(4, labels)
+    assert torch.equal(torch.cat([y for _, y in seen]), labels)
+    assert torch.equal(torch.cat([z for z, _ in seen]), noise)
+    assert len(seen) == 2
+
+
+def test_given_fakes_are_the_data_set_s_own():
+    spec = small_spec("toy 4x1024", CONSTRAINTS["max"], batch_size=500)
+    assert spec.architecture.generator == "given"
+    trainer = Trainer(spec, load(spec.dataset), torch.device("cpu"))
+    fakes = trainer._fakes(torch.zeros(500, 2), None)
+    assert fakes.mean(dim=0).tolist() == pytest.approx([-0.75, 0.0], abs=0.03)
+    assert fakes.std(dim=0).tolist() == pytest.approx([0.15, 0.15], abs=0.02)
+    trainer.critic_step()
 
 
 def test_the_fixed_generator_adds_standard_normal_noise_to_the_same_real_points(monkeypatch):
@@ -282,5 +306,5 @@ def test_a_run_without_a_generator_has_its_files_and_says_why_it_makes_no_sample
     assert runs.train(spec, tmp_path, device="cpu") == "ok"
     folder = tmp_path / "runs" / spec.key
     assert all((folder / name).exists() for name in runs.FILES)
-    with pytest.raises(WganlibError, match="its generator is 'data_plus_noise', which has no network to sample from"):
+    with pytest.raises(WganlibError, match="its generator has no network to sample from"):
         runs.load_generator(folder, spec)

@@ -95,9 +95,9 @@ def test_the_set_is_the_paper_s_and_is_drawn_as_documented():
 
 def test_a_wrong_architecture_factor_is_named():
     with pytest.raises(WganlibError, match="'activation': allowed are generator_nonlinearity"):
-        random_set.architecture({**random_set.BASE, "activation": "relu"}, width=1.0, layer_norm=True)
+        random_set.architecture({**random_set.BASE, "activation": "relu"}, width=1.0, critic_norm="layer")
     with pytest.raises(WganlibError, match="generator_depth: found 5, allowed are 4, 8, 12, 20"):
-        random_set.architecture({**random_set.BASE, "generator_depth": 5}, width=1.0, layer_norm=True)
+        random_set.architecture({**random_set.BASE, "generator_depth": 5}, width=1.0, critic_norm="layer")
     with pytest.raises(WganlibError, match="1 to 9216"):
         random_set.sample(9217)
 
@@ -123,7 +123,7 @@ def _closed_form(factors, latent=128, channels=3, start=4):
 
 def test_parameter_counts_of_all_9216_architectures_match_a_hand_written_formula():
     for factors in random_set.sample(9216):
-        spec = random_set.architecture(factors, width=1.0, layer_norm=True)
+        spec = random_set.architecture(factors, width=1.0, critic_norm="layer")
         counted = tuple(architectures.parameters(spec, SHAPE, network) for network in ("generator", "critic"))
         assert counted == _closed_form(factors)
 
@@ -132,9 +132,10 @@ def test_parameter_counts_of_all_9216_architectures_match_a_hand_written_formula
 @pytest.mark.parametrize("layer_norm", [True, False])
 def test_built_modules_have_the_counted_parameters(index, layer_norm):
     factors = random_set.sample(200)[index]
+    norm = "layer" if layer_norm else "batch"
     base = make_spec("wgan_gp" if layer_norm else "nonsaturating_gan").model_dump()
     base["dataset"] = {"name": "imagenet32", "image_size": 32}
-    base["architecture"] = random_set.architecture(factors, width=1.0, layer_norm=layer_norm).model_dump()
+    base["architecture"] = random_set.architecture(factors, width=1.0, critic_norm=norm).model_dump()
     spec = Spec.model_validate(base | {"numerics": {}})
     stream = torch.Generator().manual_seed(0)
     built = build_generator(spec, stream), build_critic(spec, stream)
@@ -163,9 +164,9 @@ class CountedFlops(TorchDispatchMode):
 def test_flops_per_iteration_match_torch_s_counter(index, digits):
     """Within 2 %, for smooth and piecewise linear critics alike."""
     factors = random_set.sample(200)[index]
-    for method in ("wgan_gp", "nonsaturating_gan"):
+    for method, norm in (("wgan_gp", "layer"), ("nonsaturating_gan", "batch")):
         base = make_spec(method).model_dump()
-        base["architecture"] = random_set.architecture(factors, width=0.125, layer_norm=method == "wgan_gp").model_dump()
+        base["architecture"] = random_set.architecture(factors, width=0.125, critic_norm=norm).model_dump()
         spec = Spec.model_validate(base)
         trainer = Trainer(spec, digits, torch.device("cpu"))
         with CountedFlops() as counter:

@@ -201,6 +201,67 @@ def check(
         raise typer.Exit(1)
 
 
+data = typer.Typer(help="Data sets: list them, fetch official files, verify what is there.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+@data.command("list")
+def data_list() -> None:
+    """List every data set: what it is, where its files are looked for, and whether the official ones can be fetched."""
+    from wganlib.datasets import DATASETS
+    from wganlib.datasets.files import data_root
+    from wganlib.datasets.sources import SOURCES
+
+    root = data_root()
+    typer.echo(f"data root: {root} (set DATA_ROOT to change it)")
+    typer.echo(f"{'data set':<16}{'kind':<8}{'classes':>8}  files")
+    for name, what in DATASETS.items():
+        if name in SOURCES:
+            there = all((root / source.makes).exists() for source in SOURCES[name])
+            files = "there" if there else f"not there: wganlib data fetch {name}"
+        else:
+            files = "your own folder" if what.folder else "by hand, see docs/data.md" if name == "imagenet32" else "none needed"
+        typer.echo(f"{name:<16}{what.kind:<8}{what.classes or '-':>8}  {files}")
+
+
+@data.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="Name of the data set.")]) -> None:
+    """Download a data set's official files into DATA_ROOT; a broken download goes on where it stopped."""
+    from wganlib.datasets import DATASETS
+    from wganlib.datasets.fetch import fetch
+    from wganlib.errors import unknown
+
+    if name not in DATASETS:
+        raise unknown("data set", name, DATASETS)
+    for line in fetch(name):
+        typer.echo(line)
+
+
+@data.command("verify")
+def data_verify(
+    spec: Annotated[
+        str,
+        typer.Argument(metavar="SPEC", help="A data set's spec as JSON text or file, or the name of one that needs no more."),
+    ],
+) -> None:
+    """Read a whole data set and print its counts and content hash."""
+    from wganlib.datasets import DATASETS
+    from wganlib.errors import parse
+    from wganlib.plan import read_spec
+    from wganlib.spec import DatasetSpec
+
+    if spec in DATASETS:
+        side = DATASETS[spec].side or (64 if DATASETS[spec].kind == "images" else None)
+        what = parse(DatasetSpec, {"name": spec} | ({"image_size": side} if side else {}), spec)
+    else:
+        what = read_spec(DatasetSpec, spec, "spec")
+    from wganlib.datasets.loading import load
+
+    images = load(what)
+    typer.echo(f"{what.name}: {len(images.train)} training and {len(images.test)} held-out examples of {what.shape.shape}")
+    typer.echo(f"sha256 of the content: {images.sha256}")
+
+
 def main() -> None:
     """Run the command line; a user's mistake prints one line and exits with 2."""
     try:

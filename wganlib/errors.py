@@ -47,7 +47,7 @@ def _first_problem(model: type[BaseModel], error: ValidationError, value: Any) -
         names = _names_in(model)
         near = difflib.get_close_matches(key, names, n=1)
         advice = f"did you mean {near[0]!r}?" if near else "remove it"
-        return f"{path}: unknown key; {advice}{more}"
+        return f"{path}: not allowed here; remove it{more}" if key in names else f"{path}: unknown key; {advice}{more}"
     if first["type"] == "missing":
         return f"{path}: required key is missing{more}"
     message = first["msg"].removeprefix("Value error, ")

@@ -1,5 +1,6 @@
 """How a pair of networks is trained: objective, constraint, optimisers, steps. Importing this needs no torch."""
 
+import math
 import re
 from typing import Annotated, Literal, Self
 
@@ -186,6 +187,12 @@ class MethodSpec(Part):
             size = getattr(self, name)
             if size % parts or size // parts < 2:
                 raise ValueError(f"{name} ({size}) must be a multiple of generator_sub_batches ({parts}), at least twice it")
+        buffer = self.constraint.buffer if isinstance(self.constraint, GradientPenalty) else None
+        if buffer and buffer.size >= self.batch_size:
+            raise ValueError(
+                f"constraint.buffer.size: found {buffer.size}, allowed is less than batch_size ({self.batch_size}): "
+                "the penalty needs new points too"
+            )
         return self
 
     def critic_steps_at(self, iteration: int) -> int:
@@ -214,6 +221,9 @@ class MethodSpec(Part):
         return used + [f"optimizer:{name}" for name in sorted(optimizers)]
 
 
+_TERM = re.compile(r"\s*(?:([0-9]+\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*\*\s*)?([A-Za-z_][A-Za-z_0-9]*)\s*(?:\+|$)")
+
+
 def objective_terms(text: str) -> list[tuple[float, str]]:
     """Weights and names of an objective's terms.
 
@@ -225,16 +235,19 @@ def objective_terms(text: str) -> list[tuple[float, str]]:
     """
     form = "write a name such as 'wgan', or a sum such as 'exp+0.5*sqrt'"
     terms: list[tuple[float, str]] = []
-    for term in text.split("+"):
-        match = re.fullmatch(r"\s*(?:(\d+\.?\d*|\.\d+)\s*\*\s*)?([A-Za-z_][A-Za-z_0-9]*)\s*", term)
+    position = 0
+    while position < len(text) or text[-1:] in ("", "+"):
+        match = _TERM.match(text, position)
         if match is None:
-            raise ValueError(f"objective {text!r}: the term {term.strip()!r} is not a name with or without a weight; {form}")
+            term = text[position:].partition("+")[0].strip()
+            raise ValueError(f"objective {text!r}: the term {term!r} is not a name with or without a weight; {form}")
         weight, name = float(match[1] or 1.0), match[2]
         if name not in names("objective"):
             raise ValueError(str(unknown("objective", name, names("objective"))))
-        if weight == 0:
-            raise ValueError(f"objective {text!r}: the weight of {name!r} must be above 0, found {match[1]}")
+        if weight == 0 or not math.isfinite(weight):
+            raise ValueError(f"objective {text!r}: the weight of {name!r} must be above 0 and finite, found {match[1][:20]}")
         if name in [other for _, other in terms]:
             raise ValueError(f"objective {text!r}: {name!r} stands twice; add its weights up")
         terms.append((weight, name))
+        position = match.end()
     return terms

@@ -139,11 +139,11 @@ class Condition11:
         return self.rising_on_fakes and self.falling_on_reals and self.convex and self.balance is not None
 
 
-def condition_11(row: Objective, limit: float = 20.0, count: int = 4001) -> Condition11:
+def condition_11(row: Objective, limit: float = 10.0, count: int = 4001) -> Condition11:
     """Check condition (11) on a grid of `count` values in [-limit, limit], with derivatives by automatic differentiation.
 
-    A grid refutes the condition and cannot prove it. A kink is found as convex, as its second derivative is zero beside it and
-    the first derivatives around it are compared.
+    It says what holds on the grid within float64: the condition beyond `limit` is not looked at, and slopes that saturate there
+    count as zero or constant. A kink is convex where the slope does not fall across it.
 
     >>> condition_11(OBJECTIVES["exp"]).holds, condition_11(OBJECTIVES["hinge"]).holds
     (True, False)

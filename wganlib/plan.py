@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from wganlib.architectures import random_set
-from wganlib.datasets import LOADABLE
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
 from wganlib.method import MethodSpec
@@ -76,8 +75,6 @@ class Plan:
     def obstacles(self) -> list[str]:
         """Why this version cannot train or score the plan; empty if it can."""
         found = []
-        if self.params.dataset.name not in LOADABLE:
-            found.append(f"data set {self.params.dataset.name!r} has no loader here (loadable: {', '.join(LOADABLE)})")
         if self.params.scoring.network != "classifier":
             found.append(f"scoring by {self.params.scoring.network!r} is not here (it needs that network's weights)")
         return found
@@ -192,12 +189,15 @@ def _spec(
     settings: MethodSpec,
     seed: int,
 ) -> Spec:
-    penalised = settings.constraint.kind == "gradient_penalty"
+    # What the constraint allows of a normalised critic.
+    allowed: dict[str, Literal["none", "layer"]] = {"gradient_penalty": "layer", "spectral_normalization": "none"}
     if factors["critic_normalized"]:
         settings = settings.model_copy(update={"critic_l2": params.critic_l2_when_normalized})
     value = {
         "dataset": plan.params.dataset,
-        "architecture": random_set.architecture(factors, width=plan.params.width, layer_norm=penalised),
+        "architecture": random_set.architecture(
+            factors, width=plan.params.width, critic_norm=allowed.get(settings.constraint.kind, "batch")
+        ),
         "method": settings,
     }
     return parse(

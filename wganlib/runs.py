@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from wganlib import __version__
 from wganlib.architectures.build import build_generator
-from wganlib.datasets.images import load as load_images
+from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.spec import Spec
@@ -66,7 +66,8 @@ def train(
         started = datetime.now(UTC).isoformat(timespec="seconds")
         _train_with_checkpoints(trainer, checkpoint, folder, checkpoint_seconds)
         outcome = "diverged" if trainer.diverged else "ok"
-        _write_run(trainer, folder, provenance(chosen, threads, images.sha256, started, trainer.seconds) | {"outcome": outcome})
+        known = provenance(chosen, threads, images.sha256, started, trainer.seconds)
+        _write_run(trainer, folder, known | images.notes | {"outcome": outcome})
         checkpoint.unlink(missing_ok=True)
     return outcome
 
@@ -228,7 +229,7 @@ def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors"
     path = folder / name
     generator = build_generator(spec, torch.Generator().manual_seed(0))
     if generator is None:
-        raise WganlibError(f"{folder}: its generator is 'data_plus_noise', which has no network to sample from")
+        raise WganlibError(f"{folder}: its generator has no network to sample from (toy with 'data_plus_noise' or 'given')")
     try:
         weights = load_file(path)
         average = {key.removeprefix("ema."): value for key, value in weights.items() if key.startswith("ema.")}

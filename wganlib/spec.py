@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from wganlib.architectures import ArchitectureSpec, check, normalizations
-from wganlib.datasets import DATASETS, DataShape
+from wganlib.datasets import DATASETS, DataShape, Scaling
 from wganlib.errors import WganlibError
 from wganlib.method import GradientPenalty, MethodSpec, SpectralNormalization
 from wganlib.numerics import NUMERICS, names
@@ -22,6 +22,12 @@ class DatasetSpec(Part):
     length: PositiveInt | None = None
     """Symbols of a line of text."""
     vocabulary_size: PositiveInt | None = None
+    folder: str | None = None
+    """Name of the folder below DATA_ROOT, for data sets that are any folder."""
+    scaling: Scaling | None = None
+    """How grey levels become numbers, where it is not the data set's usual way; see `wganlib.datasets.images.scaled`."""
+    train_limit: PositiveInt | None = None
+    """Training examples that are used, the first of a fixed shuffle (Gulrajani et al. 2017, Figure 5b: 1,000 digits)."""
 
     @field_validator("name")
     @classmethod
@@ -30,23 +36,38 @@ class DatasetSpec(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        kind = DATASETS[self.name].kind
-        needed = {"images": ("image_size",), "points": (), "text": ("length", "vocabulary_size")}[kind]
-        for key in ("image_size", "length", "vocabulary_size"):
+        kind, _, _, side, scaling, folder, _ = DATASETS[self.name]
+        needed = {"images": ["image_size"], "points": [], "text": ["length", "vocabulary_size"]}[kind]
+        needed += ["folder"] if folder else []
+        for key in ("image_size", "length", "vocabulary_size", "folder"):
             if (getattr(self, key) is None) == (key in needed):
-                advice = f"{key} is missing" if key in needed else f"found {key}, which {kind} do not have: remove it"
+                advice = f"{key} is missing" if key in needed else f"found {key}, which it does not have: remove it"
                 raise ValueError(f"data set {self.name!r} consists of {kind}: {advice}")
+        if self.image_size and side and side % self.image_size:
+            raise ValueError(
+                f"data set {self.name!r} has images of {side}x{side}, averaged to a divisor: found {self.image_size}"
+            )
+        if self.folder and (self.folder.startswith("/") or ".." in self.folder.split("/")):
+            raise ValueError(f"folder: found {self.folder!r}, allowed is a name below DATA_ROOT")
+        if self.scaling and scaling is None:
+            raise ValueError(f"data set {self.name!r} has its own scaling: found {self.scaling!r}, remove it")
         return self
+
+    @property
+    def scaling_used(self) -> Scaling:
+        """The spec's scaling, or the data set's usual one."""
+        return self.scaling or DATASETS[self.name].scaling or "255"
 
     @property
     def shape(self) -> DataShape:
         """What a network must know of the data."""
-        kind, channels, classes, low = DATASETS[self.name]
+        kind, channels, classes, *_, fakes = DATASETS[self.name]
         if self.image_size is not None:
+            low = 0.0 if self.scaling_used == "unit" else -1.0
             return DataShape(kind, (channels, self.image_size, self.image_size), classes, low)
         if self.length is not None and self.vocabulary_size is not None:
-            return DataShape(kind, (self.vocabulary_size, self.length), classes, low)
-        return DataShape(kind, (channels,), classes, low)
+            return DataShape(kind, (self.vocabulary_size, self.length), classes, 0.0)
+        return DataShape(kind, (channels,), classes, fakes=fakes)
 
 
 class Spec(Part):
@@ -86,6 +107,10 @@ class Spec(Part):
                 f"spectral_normalization does not allow a normalised critic (found critic_normalization {min(used)!r}): its "
                 "scales undo the bound on the weights; use 'none'"
             )
+        if not architecture.generator_nodes(data):
+            for option in ("generator_ema", "generator_sub_batches"):
+                if getattr(method, option) is not None:
+                    raise ValueError(f"{option} is for generators with a network, found {getattr(method, option)}: remove it")
         conditional = getattr(architecture, "conditional", False)
         if method.auxiliary and not conditional:
             raise ValueError(

@@ -20,7 +20,7 @@ from wganlib.spec import Spec
 from wganlib.streams import stream
 
 HISTORY_COLUMNS = ("generator_iteration", "critic_loss", "penalty", "gradient_norm", "generator_loss", "seconds")
-"""Logged quantities. The losses include the penalty and AC-GAN's terms; all but the first and last are of the last step."""
+"""Logged quantities. Losses include the penalty and AC-GAN's terms, not L2; all but the first and last are of the last step."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Trainer:
         self.objective = objective(spec.method.objective)
         initial = stream(spec.seed, "init")
         generator = build_generator(spec, initial)
-        # `data_plus_noise` has no network; an empty module keeps files and states uniform.
+        # Some toys' generators have no network; an empty module keeps files and states uniform.
         self.trains_generator = generator is not None
         self.generator: nn.Module = (generator or nn.Module()).to(device)
         self.critic = build_critic(spec, initial).to(device)
@@ -82,11 +82,12 @@ class Trainer:
             started = time.perf_counter()
             critic, generator = self.step()
             self.iteration += 1
-            self.seconds += time.perf_counter() - started
             logged = self.iteration % self.spec.log_every == 0 or self.iteration == self.spec.generator_iterations
+            # Reading the values waits for the device, which belongs to the time of the steps.
+            values = [float(v) for v in (critic.total, critic.penalty, critic.gradient_norm, generator)] if logged else []
+            self.seconds += time.perf_counter() - started
             if logged:
-                values = (critic.total, critic.penalty, critic.gradient_norm, generator)
-                self.history.append((self.iteration, *(float(v) for v in values), self.seconds))
+                self.history.append((self.iteration, *values, self.seconds))
                 self.stopped = self.diverged
             yield self.iteration
 
@@ -111,7 +112,7 @@ class Trainer:
         real = self.images.preprocess(self.images.train[rows], self.data_stream).to(self.device)
         labels = self.images.train_labels[rows].to(self.device) if method.auxiliary else None
         with torch.no_grad():
-            fake = self._generated(method.batch_size, labels) if self.trains_generator else real + self._noise(real.shape)
+            fake = self._fakes(real, labels)
         if self.critic_ties_examples:
             on_real, on_fake = self.critic(real), self.critic(fake)
         else:
@@ -133,13 +134,23 @@ class Trainer:
         self.finite &= torch.isfinite(total.detach())
         return CriticLosses(total.detach(), penalty.detach(), gradient_norm.detach())
 
+    def _fakes(self, real: Tensor, labels: Tensor | None) -> Tensor:
+        """Generated examples, as many as real ones: by the network, the data set, or as real ones plus noise."""
+        if self.trains_generator:
+            return self._generated(len(real), labels)
+        if (
+            self.images.fakes is not None
+            and self.spec.architecture.family == "toy"
+            and self.spec.architecture.generator == "given"
+        ):
+            return self.images.fakes(len(real), self.noise_stream)
+        return real + self._noise(real.shape)
+
     def _gradient_norms(self, real: Tensor, fake: Tensor, constraint: GradientPenalty) -> Tensor:
         """Norms at the penalty's points; where there is a buffer it joins them, and is refilled from them."""
         points = constraints.interpolate(real, fake, self.noise_stream, constraint.pairs)
         buffer = constraint.buffer
-        if buffer:
-            if self.buffer is None:
-                self.buffer = points.detach()[: buffer.size]
+        if buffer and self.buffer is not None:
             points = constraints.with_buffer(points, self.buffer, buffer.mode)
         norms = constraints.gradient_norms(lambda x: self.critic(x)[:, 0], points)
         if buffer:

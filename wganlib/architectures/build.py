@@ -13,7 +13,7 @@ from wganlib.spec import Spec
 def build_generator(spec: Spec, stream: torch.Generator) -> Stack | None:
     """The generator with initial weights drawn from `stream`: noise [N, latent_size] -> examples [N, ...] of the data's shape.
 
-    None for `data_plus_noise`, which has no network. A conditional generator takes labels [N] as its second argument.
+    None for the toys' generators that have no network. A conditional generator takes labels [N] as its second argument.
     """
     return _build(spec, "generator", stream)
 
@@ -39,8 +39,8 @@ def _build(spec: Spec, network: architectures.Network, stream: torch.Generator) 
 def spectrally_normalize(critic: nn.Module, stream: torch.Generator) -> None:
     """Register torch's spectral norm on every weight layer; its power iteration begins at vectors drawn from the stream."""
     seed = int(torch.randint(2**62, (), generator=stream))
-    with torch.random.fork_rng(devices=[]):  # torch draws them from the global generator
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # torch draws them from the CPU's global generator, which is put back
+        torch.default_generator.manual_seed(seed)
         for module in list(critic.modules()):
             if isinstance(module, Weights):
                 module.factor = 1.0  # a constant factor on the weights does not change them once normalised

@@ -33,6 +33,8 @@ class Lsun64Spec(Part):
     def _unnormalised(self) -> Self:
         if self.variant == "no_normalization" and self.critic_normalization != "none":
             raise ValueError(f"variant 'no_normalization' has critic_normalization 'none', found {self.critic_normalization!r}")
+        if self.variant != "mlp" and self.mlp_init != "he":
+            raise ValueError(f"mlp_init is for variant 'mlp' alone, found it with {self.variant!r}: remove it")
         return self
 
     def generator_nodes(self, data: DataShape) -> list[Node]:

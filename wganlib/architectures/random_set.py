@@ -102,8 +102,8 @@ def sample(count: int) -> list[dict[str, Any]]:
     return [dict(zip(FACTORS, product[i], strict=True)) for i in order[:count]]
 
 
-def architecture(factors: dict[str, Any], *, width: float, layer_norm: bool) -> RandomSetSpec:
-    """The spec of one architecture. `layer_norm`: a normalised critic uses layer norm (WGAN-GP), else batch norm.
+def architecture(factors: dict[str, Any], *, width: float, critic_norm: Literal["none", "batch", "layer"]) -> RandomSetSpec:
+    """The spec of one architecture. `critic_norm`: the norm of a normalised critic, layer norm under a gradient penalty.
 
     Raises:
         WganlibError: an unknown factor, or a value that Table 1 does not list.
@@ -116,7 +116,6 @@ def architecture(factors: dict[str, Any], *, width: float, layer_norm: bool) -> 
     missing = [name for name in FACTORS if name not in factors]
     if missing:
         raise WganlibError(f"architecture factor {missing[0]!r} is missing")
-    kind: Literal["batch", "layer"] = "layer" if layer_norm else "batch"
     return RandomSetSpec(
         family="random_set",
         generator_nonlinearity=factors["generator_nonlinearity"],
@@ -124,7 +123,7 @@ def architecture(factors: dict[str, Any], *, width: float, layer_norm: bool) -> 
         generator_depth=factors["generator_depth"],
         critic_depth=factors["critic_depth"],
         generator_normalization="batch" if factors["generator_normalized"] else "none",
-        critic_normalization=kind if factors["critic_normalized"] else "none",
+        critic_normalization=critic_norm if factors["critic_normalized"] else "none",
         generator_filters=factors["generator_filters"],
         critic_filters=factors["critic_filters"],
         width=width,

@@ -22,12 +22,13 @@ class ToySpec(Part):
 
     WGAN-GP's toys: 3 x 512 ReLU, `he` (uniform, variance 2 / fan-in), Glorot output; its Figure 1b: 12 x 512, `glorot`.
     Lipschitz GANs' toys: 64 x 128 SELU or 4 x 1024 ReLU, `equalised_normal` (gain 1), and `dense` 8 x 256 ReLU,
-    `equalised_uniform` (gain 2), in which every layer is appended to its input. With `data_plus_noise` nothing is generated:
-    the examples are the real ones plus standard normal noise (official code, gan_toy.py with a fixed generator).
+    `equalised_uniform` (gain 2), in which every layer is appended to its input. Two generators have no network: with
+    `data_plus_noise` examples are the real ones plus standard normal noise (official code, gan_toy.py with a fixed
+    generator), with `given` they are the data set's own (Lipschitz GANs' three cases).
     """
 
     family: Literal["toy"]
-    generator: Literal["mlp", "data_plus_noise"] = "mlp"
+    generator: Literal["mlp", "data_plus_noise", "given"] = "mlp"
     hidden_layers: PositiveInt = 3
     hidden_units: PositiveInt = 512
     nonlinearity: Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu", "selu"] = "relu"
@@ -39,12 +40,14 @@ class ToySpec(Part):
     @model_validator(mode="after")
     def _dense_critic(self) -> Self:
         if self.dense and self.generator == "mlp":
-            raise ValueError("dense has no generator of its form: use generator 'data_plus_noise', found 'mlp'")
+            raise ValueError("dense has no generator of its form: use 'data_plus_noise' or 'given', found generator 'mlp'")
         return self
 
     def generator_nodes(self, data: DataShape) -> list[Node]:
-        """Noise to an example of the data's shape, without output nonlinearity; empty if the generator is `data_plus_noise`."""
-        if self.generator == "data_plus_noise":
+        """Noise to an example of the data's shape, without output nonlinearity; empty if the generator has no network."""
+        if self.generator == "given" and not data.fakes:
+            raise ValueError("generator 'given' needs a data set with generated examples of its own (lgan_case1, 2, 3)")
+        if self.generator != "mlp":
             return []
         output = linear("output", math.prod(data.shape), init=self._output())
         return [*self._hidden(), output, Op("reshape", data.shape)]

@@ -3,7 +3,9 @@
 Kernels are 4x4 and weights begin normal with standard deviation 0.02, unlike in the networks of the WGAN-GP paper.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from wganlib.architectures.layers import TORCH, Init, Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
@@ -30,6 +32,16 @@ class WganSpec(Part):
     mlp_hidden_layers: Literal[3, 4] = 3
     width: Width = 1.0
     latent_size: PositiveInt = 100
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.critic == "mlp" and self.critic_normalization != "batch":
+            raise ValueError(
+                f"critic_normalization is for critic 'dcgan' alone, found {self.critic_normalization!r}: remove it"
+            )
+        if "mlp" not in (self.generator, self.critic) and self.mlp_hidden_layers != 3:
+            raise ValueError(f"mlp_hidden_layers is for generator or critic 'mlp', found {self.mlp_hidden_layers}: remove it")
+        return self
 
     def generator_nodes(self, data: DataShape) -> list[Node]:
         """From a 4x4 grid by doubling to the image's side."""

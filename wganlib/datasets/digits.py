@@ -4,14 +4,15 @@ Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI re
 """
 
 import hashlib
-from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wganlib.datasets.images import Images
 from wganlib.errors import WganlibError
+from wganlib.spec import DatasetSpec
 
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 """Of the pixels as uint8 followed by the labels as uint8."""
@@ -19,10 +20,8 @@ SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 TRAIN_COUNT = 1437
 
 
-def load_digits(
-    image_size: int,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Callable[[Tensor, torch.Generator], Tensor], str]:
-    """Training images and labels, held-out images and labels, preprocessing and content hash; see `datasets.images.Images`.
+def load_digits(spec: DatasetSpec) -> Images:
+    """Training and held-out digits [N, 1, 8, 8] with labels.
 
     The split is fixed: a permutation of the rows by NumPy's default generator with seed 0, the first 1,437 for training.
     Preprocessing adds noise uniform over one grey level, scales to [-1, 1) and resizes bilinearly.
@@ -41,7 +40,7 @@ def load_digits(
     def preprocess(raw: Tensor, stream: torch.Generator) -> Tensor:
         noise = torch.rand(raw.shape, generator=stream, device=raw.device)
         scaled = (raw.float() + noise) * (2 / 17) - 1
-        return F.interpolate(scaled, size=image_size, mode="bilinear", align_corners=False)
+        return F.interpolate(scaled, size=spec.image_size, mode="bilinear", align_corners=False)
 
     parts = images[:TRAIN_COUNT], classes[:TRAIN_COUNT], images[TRAIN_COUNT:], classes[TRAIN_COUNT:]
-    return *parts, preprocess, found
+    return Images(*parts, preprocess, found)

@@ -1,25 +1,25 @@
-"""Image data sets in memory: raw grey levels, and the preprocessing that makes training images of them."""
+"""Data sets in memory: raw examples, the preprocessing that makes training examples of them, and batches of rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from wganlib.datasets import LOADABLE
-from wganlib.datasets.digits import load_digits
+from wganlib.datasets import Scaling
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 Preprocess = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class Images:
-    """Raw images [N, C, H, W] with labels [N] of the training and held-out parts.
+    """Raw examples [N, ...] with labels [N] (zeros where there are none) of the training and held-out parts.
 
-    `preprocess(raw, stream)` gives float images [n, C, image_size, image_size] in [-1, 1]; where a data set is dequantised it
-    draws the noise from the stream, afresh for every batch.
+    `preprocess(raw, stream)` gives float examples [n, ...] of the spec's shape; where a data set is dequantised or drawn afresh
+    it draws from the stream. `fakes(count, stream)`, where a data set has them, draws generated examples [count, ...] that
+    belong to it. `notes`: facts for a run's provenance, such as the version of the library that resized the images.
     """
 
     train: Tensor
@@ -28,20 +28,32 @@ class Images:
     test_labels: Tensor
     preprocess: Preprocess
     sha256: str
+    fakes: Callable[[int, torch.Generator], Tensor] | None = None
+    notes: dict[str, str] = field(default_factory=dict)
 
 
-def load(spec: DatasetSpec) -> Images:
-    """Load a data set.
+def scaled(scaling: Scaling, image_size: int | None = None) -> Preprocess:
+    """Preprocessing of grey levels v [n, C, S, S] in 0..255, averaged over blocks first where S is larger than `image_size`.
 
-    Raises:
-        WganlibError: this version has no loader for it, or its content is not what it should be.
+    "255": 2 (v / 255 - 1/2); "256_dequantised": 2 (v / 256 - 1/2) + U[0, 1/128) (WGAN-GP's CIFAR-10 ResNet); "128":
+    (v - 127.5) / 128 (Lipschitz GANs); "unit": v / 255.
+
+    >>> scaled("128", 1)(torch.tensor([[[[0, 255], [255, 0]]]], dtype=torch.uint8), torch.Generator()).item()
+    0.0
     """
-    if spec.name == "digits" and spec.image_size is not None:
-        return Images(*load_digits(spec.image_size))
-    raise WganlibError(
-        f"data set {spec.name!r} can be planned but not loaded: this version has no loader for it; "
-        f"loadable are: {', '.join(LOADABLE)}"
-    )
+
+    def preprocess(raw: Tensor, stream: torch.Generator) -> Tensor:
+        values = raw.float()
+        if image_size is not None and values.shape[-1] != image_size:
+            values = F.avg_pool2d(values, values.shape[-1] // image_size)
+        if scaling == "255":
+            return 2 * (values / 255 - 0.5)
+        if scaling == "256_dequantised":
+            noise = torch.rand(values.shape, generator=stream, device=values.device)
+            return 2 * (values / 256 - 0.5) + noise / 128
+        return (values - 127.5) / 128 if scaling == "128" else values / 255
+
+    return preprocess
 
 
 class Batches:
@@ -49,7 +61,9 @@ class Batches:
 
     def __init__(self, count: int, batch_size: int, stream: torch.Generator):
         if batch_size > count:
-            raise WganlibError(f"batch_size {batch_size} is larger than the data set's {count} examples")
+            raise WganlibError(
+                f"batch_size {batch_size} is larger than the data set's {count} examples: use {count} or less, or more data"
+            )
         self.count, self.batch_size, self.stream = count, batch_size, stream
         self.order = torch.randperm(count, generator=stream)
         self.position = 0

@@ -17,7 +17,7 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
     data = plan.params.dataset.shape
     parameters = []
     for factors in drawn:
-        spec = random_set.architecture(factors, width=plan.params.width, layer_norm=True)
+        spec = random_set.architecture(factors, width=plan.params.width, critic_norm="layer")
         parameters.append([architectures.parameters(spec, data, network) for network in ("generator", "critic")])
     numbers = {
         "scale": plan.scale,

@@ -49,7 +49,7 @@ class Classifier(nn.Module):
 
 def build(spec: ClassifierSpec) -> Classifier:
     """The untrained classifier of a spec."""
-    kind, shape, classes, _ = spec.dataset.shape
+    kind, shape, classes, *_ = spec.dataset.shape
     if kind != "images" or classes is None:
         raise WganlibError(f"data set {spec.dataset.name!r} has no labelled images: a classifier cannot be trained on it")
     return Classifier(shape[0], shape[1], classes)

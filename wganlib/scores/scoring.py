@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from wganlib import runs
 from wganlib.architectures.build import build_generator
-from wganlib.datasets.images import load as load_images
+from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.scores import classifier as classifiers

@@ -1,0 +1,65 @@
+"""MNIST in its IDX files (LeCun et al. 1998), gzipped as published or not."""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from wganlib.datasets.files import Pixels, data_root, digest, missing, tensor
+from wganlib.datasets.images import Images, scaled
+from wganlib.errors import WganlibError
+from wganlib.spec import DatasetSpec
+
+PARTS = {"train": 60_000, "t10k": 10_000}
+
+
+def load_mnist(spec: DatasetSpec) -> Images:
+    """Training and test digits [N, 1, 28, 28] with labels."""
+    parts = [read_idx(_find(f"{p}-{kind}"), dims) for p in PARTS for kind, dims in (("images-idx3", 3), ("labels-idx1", 1))]
+    for images, labels in ((parts[0], parts[1]), (parts[2], parts[3])):
+        if len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max(initial=0) > 9:
+            raise WganlibError(
+                f"mnist: found {len(images)} images of {images.shape[1:]} and {len(labels)} labels up to "
+                f"{labels.max(initial=0)}, expected as many labels as images of 28x28, labels 0 to 9: fetch the files again"
+            )
+    train, train_labels, test, test_labels = parts
+    return Images(
+        tensor(train).unsqueeze(1),
+        tensor(train_labels).long(),
+        tensor(test).unsqueeze(1),
+        tensor(test_labels).long(),
+        scaled(spec.scaling_used, spec.image_size),
+        digest(*parts),
+    )
+
+
+def _find(stem: str) -> Path:
+    folder = data_root() / "mnist"
+    for name in (f"{stem}-ubyte.gz", f"{stem}-ubyte"):
+        if (folder / name).exists():
+            return folder / name
+    raise missing("mnist", folder / f"{stem}-ubyte.gz", f"put the official {stem}-ubyte.gz into mnist/")
+
+
+def read_idx(path: Path, dims: int) -> Pixels:
+    """An array of unsigned bytes with `dims` axes from an IDX file.
+
+    Raises:
+        WganlibError: the file is damaged, cut short, or another kind of file.
+    """
+    advice = "replace it by the official file"
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise WganlibError(f"{path}: not a whole gzip file ({error}); {advice}") from None
+    if len(data) < 4 + 4 * dims or data[:4] != bytes((0, 0, 8, dims)):
+        raise WganlibError(
+            f"{path}: starts with {data[:4].hex()}, an IDX file of bytes in {dims} axes with 000008{dims:02x}; {advice}"
+        )
+    shape = struct.unpack(f">{dims}I", data[4 : 4 + 4 * dims])
+    found, expected = len(data) - 4 - 4 * dims, int(np.prod(shape, dtype=np.int64))
+    if found != expected:
+        raise WganlibError(f"{path}: holds {found} bytes of data where its head says {expected}; {advice}")
+    return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * dims).reshape(shape).copy()
