@@ -46,7 +46,7 @@ def test_wrong_specs(tmp_path):
     refused(wganlib(tmp_path, "train", json.dumps(data)), "method.generator_optimizer.learning_rate", "-0.1")
     refused(wganlib(tmp_path, "train", make_spec().canonical(), "--device", "tpu"), "'tpu', allowed are auto, cpu, cuda")
     planned = make_spec(dataset={"name": "imagenet32", "image_size": 32})
-    refused(wganlib(tmp_path, "train", planned.canonical()), "can be planned but not loaded", "digits")
+    refused(wganlib(tmp_path, "train", planned.canonical()), "imagenet32", "is missing", "set DATA_ROOT")
     assert not (tmp_path / "results/runs").exists()
 
 

@@ -56,6 +56,12 @@ NUMERICS: dict[str, int] = {
     "classifier": 1,
     "score:classifier": 1,
     "score:inception": 1,
+    "score:none": 1,
+    "score:kernel_distance": 1,
+    "score:similarity": 1,
+    "score:coverage": 1,
+    "score:ngrams": 1,
+    "score:transport": 1,
 }
 
 

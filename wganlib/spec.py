@@ -13,6 +13,8 @@ from wganlib.method import GradientPenalty, MethodSpec, SpectralNormalization
 from wganlib.numerics import NUMERICS, names
 from wganlib.parts import Part, PositiveInt, one_of
 
+Pixels = Literal["127.5", "127.995", "float"]
+
 
 class DatasetSpec(Part):
     """Which data: images at a side length in pixels, points, or text of a length over a vocabulary."""
@@ -179,18 +181,27 @@ class ClassifierSpec(Part):
 class ScoringSpec(Part):
     """How samples of a run are scored."""
 
-    network: Literal["classifier", "inception"]
+    network: Literal["classifier", "inception", "none"]
+    """`inception` comes beside the classifier; `none` is for data without images, which have measures alone."""
     num_samples: Annotated[int, Field(ge=2)]
     splits: PositiveInt
     batch_size: Annotated[int, Field(ge=2)] = 100
     """Samples are generated in batches of this size, whose statistics batch norm uses."""
     numerics: dict[str, int] = {}
+    measures: tuple[Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"], ...] | None = None
+    """Further scores: see `wganlib.scores.measures`."""
+    weights: Literal["last"] | None = None
+    """`last`: samples are made with the last weights though the run keeps their moving average."""
+    pixels: Pixels | None = None
+    """How images become Inception's input: see `wganlib.scores.inception.to_pixels`; 127.995 when left out."""
+    inception_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Expected sha256 of the Inception weights, where it is not the usual one."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if not self.numerics:
-            key = f"score:{self.network}"
-            object.__setattr__(self, "numerics", {key: NUMERICS[key]})
+            used = [f"score:{self.network}", *(f"score:{name}" for name in self.measures or ())]
+            object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
         if self.num_samples % self.splits or self.num_samples // self.splits < 2:
             raise ValueError(
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"

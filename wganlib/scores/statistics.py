@@ -1,10 +1,16 @@
 """Scores as pure functions of arrays; float64 throughout."""
 
+import math
 import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgWarning
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 Array = NDArray[np.float64]
 
@@ -49,3 +55,131 @@ def frechet_standard_error(
     count = len(features)
     values = [frechet_distance(moments(features[generator.integers(count, size=count)]), reference) for _ in range(resamples)]
     return float(np.std(values, ddof=1))
+
+
+class Estimate(NamedTuple):
+    """A score with its sampling error and the number of samples behind it."""
+
+    value: float
+    standard_error: float
+    num_samples: int
+
+
+def mean_of(values: Array) -> Estimate:
+    """Mean of independent values [N] with its standard error.
+
+    Raises:
+        ValueError: fewer than two values.
+    """
+    if len(values) < 2:
+        raise ValueError(f"a standard error needs at least 2 values, found {len(values)}")
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))), len(values))
+
+
+def kernel_distance(features: Array, reference: Array, block_size: int = 1000) -> Estimate:
+    """Kernel distance, squared (KID; Binkowski et al. 2018): the unbiased estimate of MMD^2 with the kernel (x.y / D + 1)^3.
+
+    features [N, D], reference [M, D], rows in random order. The mean over disjoint blocks, at least ten of them, each with a
+    block of the reference; blocks are independent, so their spread gives the standard error.
+
+    Raises:
+        ValueError: fewer than 20 rows in one of the two.
+    """
+    count = min(len(features), len(reference))
+    if count < 20:
+        raise ValueError(f"the kernel distance needs at least 20 samples and 20 references, found {count}")
+    size = min(block_size, count // 10)
+    blocks = count // size
+    x = np.asarray(features[: blocks * size], dtype=np.float64).reshape(blocks, size, -1)
+    y = np.asarray(reference[: blocks * size], dtype=np.float64).reshape(blocks, size, -1)
+    estimate = mean_of(np.array([_mmd(a, b) for a, b in zip(x, y, strict=True)]))
+    return Estimate(estimate.value, estimate.standard_error, blocks * size)
+
+
+def _mmd(x: Array, y: Array) -> float:
+    size, dimension = x.shape
+    xx, yy, xy = ((a @ b.T / dimension + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
+    return float(within - 2 * xy.mean())
+
+
+class Coverage(NamedTuple):
+    """How samples spread over classes: share of classes met, and the divergence of their shares from the reference's."""
+
+    classes: Estimate
+    divergence: Estimate
+
+
+def mode_coverage(probabilities: Array, shares: Array, resamples: int, generator: np.random.Generator) -> Coverage:
+    """Classifier-based mode coverage of samples with class probabilities [N, K], against the data's class shares [K].
+
+    A sample's class is its most probable one. `classes`: the share of the data's classes that have at least one sample;
+    `divergence`: KL(sample shares || data shares) in nats (Srivastava et al. 2017). Standard errors by bootstrap.
+    """
+    found = np.asarray(probabilities).argmax(axis=1)
+
+    def of(chosen: NDArray[np.int64]) -> tuple[float, float]:
+        counts = np.bincount(chosen, minlength=len(shares))
+        p, present = counts / counts.sum(), shares > 0
+        terms = np.where(p > 0, p * np.log(np.where(p > 0, p, 1) / np.where(present, shares, 1e-12)), 0.0)
+        return float((counts[present] > 0).mean()), float(terms.sum())
+
+    values = of(found)
+    again = np.array([of(found[generator.integers(len(found), size=len(found))]) for _ in range(resamples)])
+    errors = again.std(axis=0, ddof=1)
+    return Coverage(*(Estimate(values[i], float(errors[i]), len(found)) for i in (0, 1)))
+
+
+def transport_cost(first: Array, second: Array, splits: int = 1) -> Estimate:
+    """Exact 1-Wasserstein distance between point sets [N, D] of equal size, Euclidean cost, by optimal assignment.
+
+    The mean over `splits` disjoint groups of N / splits points with its standard error (0 for one group). It is biased upwards
+    by the groups' size: compare equal sizes only.
+
+    Raises:
+        ValueError: sets of unequal size, or a size that is no multiple of `splits`.
+    """
+    if len(first) != len(second) or len(first) % splits:
+        raise ValueError(f"needs two sets of equal size, a multiple of {splits}; found {len(first)} and {len(second)}")
+    costs = []
+    for a, b in zip(np.split(np.asarray(first), splits), np.split(np.asarray(second), splits), strict=True):
+        distances = cdist(a, b)
+        rows, columns = linear_sum_assignment(distances)
+        costs.append(float(distances[rows, columns].mean()))
+    if splits == 1:
+        return Estimate(costs[0], 0.0, len(first))
+    estimate = mean_of(np.array(costs))
+    return Estimate(estimate.value, estimate.standard_error, len(first))
+
+
+def ngram_divergence(lines: Sequence[bytes], reference: Sequence[bytes], n: int) -> float:
+    """Jensen-Shannon divergence, base 2, in [0, 1], of the distributions of n-grams of bytes (Gulrajani et al. 2017, code).
+
+    Its floor falls with the number of lines: compare equal numbers only.
+
+    Raises:
+        ValueError: no line as long as `n`.
+    """
+    p, q = _ngrams(lines, n), _ngrams(reference, n)
+    if not p or not q:
+        raise ValueError(f"no {n}-gram: lines are shorter than {n}")
+    total_p, total_q = sum(p.values()), sum(q.values())
+    divergence = 0.0
+    for gram in p.keys() | q.keys():
+        a, b = p[gram] / total_p, q[gram] / total_q
+        m = (a + b) / 2
+        divergence += sum(0.5 * v * math.log2(v / m) for v in (a, b) if v > 0)
+    return divergence
+
+
+def _ngrams(lines: Iterable[bytes], n: int) -> Counter[bytes]:
+    return Counter(line[i : i + n] for line in lines for i in range(len(line) - n + 1))
+
+
+def ngram_estimate(
+    lines: Sequence[bytes], reference: Sequence[bytes], n: int, resamples: int, generator: np.random.Generator
+) -> Estimate:
+    """`ngram_divergence` with the bootstrap standard error over the generated lines."""
+    drawn = (generator.integers(len(lines), size=len(lines)) for _ in range(resamples))
+    again = [ngram_divergence([lines[i] for i in rows], reference, n) for rows in drawn]
+    return Estimate(ngram_divergence(lines, reference, n), float(np.std(again, ddof=1)), len(lines))
