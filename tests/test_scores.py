@@ -146,8 +146,12 @@ def test_scores_of_another_spec_s_folder_or_another_classifier_are_refused(class
     larger = make_spec(dataset={"name": "digits", "image_size": 32})
     with pytest.raises(WganlibError, match="the classifier of"):
         scoring.load_classifier(classifier_folder, larger)
-    with pytest.raises(WganlibError, match="can be planned but not computed"):
-        scoring.score_run(spec, SCORING.model_copy(update={"network": "inception"}), folder, classifier_folder, 1)
+    with pytest.raises(
+        WganlibError, match="found 'none' for a data set of images; images are scored by 'classifier' or 'inception'"
+    ):
+        scoring.score_run(spec, SCORING.model_copy(update={"network": "none"}), folder, classifier_folder, 1)
+    with pytest.raises(WganlibError, match="with a classifier's folder"):
+        scoring.score_run(spec, SCORING, folder, None, 1)
 
 
 def test_success_is_strict_and_a_constant_s_score_counts_as_one():
@@ -183,3 +187,30 @@ def test_wilson_s_interval_by_its_formula(k, n):
     centre = (k / n + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(k / n * (1 - k / n) / n + z**2 / (4 * n**2))
     assert statistics.wilson(k, n) == pytest.approx((max(0, centre - half), min(1, centre + half)), abs=1e-9)
+
+
+def test_the_residual_classifier_learns_and_is_read_back(tmp_path):
+    spec = ClassifierSpec(dataset=DIGITS, epochs=40, seed=0, resnet_width=4)
+    assert spec.key != ClassifierSpec(dataset=DIGITS, epochs=40, seed=0).key
+    scoring.make_classifier(spec, SCORING, tmp_path, 1)
+    description = json.loads((tmp_path / "classifier.json").read_text())
+    assert description["accuracy"] > 0.9
+    noise, real = description["uniform_noise"], description["real_held_out_images"]
+    assert noise["frechet_classifier_distance"] > 10 * real["frechet_classifier_distance"]
+    network, reference = scoring.load_classifier(tmp_path, make_spec())
+    assert not network.training
+    assert reference[0].shape == (32,)
+
+
+def test_augmentation_shifts_by_up_to_four_pixels_and_flips_colour_images_alone():
+    image = torch.zeros(1, 3, 16, 16)
+    image[0, :, 8, 5] = 1.0
+    stream = torch.Generator().manual_seed(0)
+    for flip, places in ((False, {5 + d for d in range(-4, 5)}), (True, {v + d for v in (5, 10) for d in range(-4, 5)})):
+        moved = classifiers._augmented(image.repeat(600, 1, 1, 1), flip, stream)
+        assert moved.shape == (600, 3, 16, 16)
+        found = moved[:, 0].nonzero()
+        assert len(found) == 600
+        assert set(found[:, 1].tolist()) == {8 + d for d in range(-4, 5)}
+        assert set(found[:, 2].tolist()) == places
+        assert torch.equal(moved[:, 0], moved[:, 2])

@@ -41,7 +41,7 @@ def plan(
     chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())
     speed = loaded.params.throughput
     for obstacle in loaded.obstacles():
-        typer.echo(f"note: scale {loaded.scale} can be planned, not trained: {obstacle}")
+        typer.echo(f"note: scale {loaded.scale} cannot be trained here yet: {obstacle}")
     typer.echo(f"scale {loaded.scale}; device hours on: {speed.device}")
     typer.echo(f"{'experiment':<24}{'runs':>6}{'not above':>13}{'operations':>13}{'device hours':>14}")
     flops = {key: run_flops(spec) for key, spec in loaded.runs.items()}
@@ -109,7 +109,7 @@ def classifier(spec: SpecArgument, scoring: Scoring, results: Results = Path("re
 def score(
     spec: SpecArgument,
     scoring: Scoring,
-    classifier: Annotated[Path, typer.Option("--classifier", help="Folder of the classifier.")],
+    classifier: Annotated[Path | None, typer.Option("--classifier", help="Folder of the classifier; images need it.")] = None,
     results: Results = Path("results"),
     threads: Threads = 1,
 ) -> None:
@@ -209,18 +209,16 @@ app.add_typer(data, name="data")
 def data_list() -> None:
     """List every data set: what it is, where its files are looked for, and whether the official ones can be fetched."""
     from wganlib.datasets import DATASETS
-    from wganlib.datasets.files import data_root
-    from wganlib.datasets.sources import SOURCES
+    from wganlib.datasets.sources import BY_HAND, SOURCES, data_root, there
 
-    root = data_root()
-    typer.echo(f"data root: {root} (set DATA_ROOT to change it)")
+    typer.echo(f"data root: {data_root()} (set DATA_ROOT to change it)")
     typer.echo(f"{'data set':<16}{'kind':<8}{'classes':>8}  files")
     for name, what in DATASETS.items():
         if name in SOURCES:
-            there = all((root / source.makes).exists() for source in SOURCES[name])
-            files = "there" if there else f"not there: wganlib data fetch {name}"
+            files = "there" if there(name) else f"not there: wganlib data fetch {name}"
         else:
-            files = "your own folder" if what.folder else "by hand, see docs/data.md" if name == "imagenet32" else "none needed"
+            by_hand = "there" if there(name) else "not there: by hand, see docs/data.md"
+            files = "your own folder" if what.folder else by_hand if name in BY_HAND else "none needed"
         typer.echo(f"{name:<16}{what.kind:<8}{what.classes or '-':>8}  {files}")
 
 

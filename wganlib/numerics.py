@@ -54,6 +54,7 @@ NUMERICS: dict[str, int] = {
     "dataset:billion_word": 1,
     "dataset:text_folder": 1,
     "classifier": 1,
+    "classifier_resnet": 1,
     "score:classifier": 1,
     "score:inception": 1,
     "score:none": 1,

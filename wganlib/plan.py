@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wganlib.architectures import random_set
+from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, there
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
 from wganlib.method import MethodSpec
@@ -73,10 +74,14 @@ class Plan:
         return {report: e.name for e in self.experiments.values() for report in e.params.reports}
 
     def obstacles(self) -> list[str]:
-        """Why this version cannot train or score the plan; empty if it can."""
+        """What must be there before the plan can be trained and scored on this machine; empty if nothing is missing."""
         found = []
-        if self.params.scoring.network != "classifier":
-            found.append(f"scoring by {self.params.scoring.network!r} is not here (it needs that network's weights)")
+        for name in sorted({spec.dataset.name for spec in self.runs.values()}):
+            if not there(name):
+                how = "see docs/data.md" if name in BY_HAND else f"wganlib data fetch {name}"
+                found.append(f"data set {name!r} is not below {data_root()} ({how})")
+        if self.params.scoring.network == "inception" and not inception_weights().exists():
+            found.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")
         return found
 
     def run_keys(self, experiment: str) -> list[str]:

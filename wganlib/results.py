@@ -66,7 +66,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> None:
 
 
 def _check_scores(path: Path, scores: dict[str, Any], run: str, scoring: ScoringSpec, classifier: str) -> None:
-    expected = {"run": run, "scoring": scoring.model_dump(mode="json"), "classifier": classifier}
+    expected = {"run": run, "scoring": scoring.model_dump(mode="json", exclude_none=True), "classifier": classifier}
     for name, value in expected.items():
         if scores.get(name) != value:
             raise WganlibError(f"{path}: made with {name} {scores.get(name)!r}, expected {value!r}; score the run again")

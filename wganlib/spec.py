@@ -164,12 +164,15 @@ class ClassifierSpec(Part):
     dataset: DatasetSpec
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
+    resnet_width: PositiveInt | None = None
+    """Channels of the first layer of a residual network; a small convolutional network when left out."""
     numerics: dict[str, int] = {}
 
     @model_validator(mode="after")
     def _filled(self) -> Self:
         if not self.numerics:
-            used = ("classifier", f"dataset:{self.dataset.name}")
+            network = "classifier" if self.resnet_width is None else "classifier_resnet"
+            used = (network, f"dataset:{self.dataset.name}")
             object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
         return self
 

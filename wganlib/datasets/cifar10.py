@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.files import Pixels, data_root, digest, missing, tensor
+from wganlib.datasets.files import Pixels, digest, missing, tensor
 from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.spec import DatasetSpec
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wganlib.datasets.files import data_root
-from wganlib.datasets.sources import SOURCES, Source
+from wganlib.datasets.sources import SOURCES, Source, data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 

@@ -14,23 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 
 Pixels = NDArray[np.uint8]
-
-
-def data_root() -> Path:
-    """The folder of all data: the environment's DATA_ROOT, by default `data`.
-
-    Raises:
-        WganlibError: DATA_ROOT is set and is no folder.
-    """
-    given = os.environ.get("DATA_ROOT")
-    root = Path(given or "data")
-    if given and not root.is_dir():
-        raise WganlibError(f"DATA_ROOT: {root} is no folder; set it to the folder that holds the data, or make it")
-    return root
 
 
 def missing(name: str, path: Path, put: str) -> WganlibError:

@@ -7,8 +7,9 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.files import Pixels, data_root, decode, decoded, missing, resize_and_crop, squash, tensor
+from wganlib.datasets.files import Pixels, decode, decoded, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.spec import DatasetSpec
 

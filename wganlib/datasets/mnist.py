@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wganlib.datasets.files import Pixels, data_root, digest, missing, tensor
+from wganlib.datasets.files import Pixels, digest, missing, tensor
 from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.spec import DatasetSpec
 

@@ -1,6 +1,10 @@
 """Where the official files are, and what is known of them. Importing this needs no torch."""
 
+import os
+from pathlib import Path
 from typing import NamedTuple
+
+from wganlib.errors import WganlibError
 
 
 class Source(NamedTuple):
@@ -79,3 +83,33 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     ),
 }
 """Official files by data set. 32x32 ImageNet needs an account at image-net.org; folders are the user's own."""
+
+BY_HAND = {"imagenet32": "imagenet32/val_data.npz"}
+"""A file of each data set that cannot be downloaded without an account."""
+
+INCEPTION = "inception-2015-12-05.pt"
+"""Name of the Inception weights' file."""
+
+
+def data_root() -> Path:
+    """The folder of all data: the environment's DATA_ROOT, by default `data`.
+
+    Raises:
+        WganlibError: DATA_ROOT is set and is no folder.
+    """
+    given = os.environ.get("DATA_ROOT")
+    root = Path(given or "data")
+    if given and not root.is_dir():
+        raise WganlibError(f"DATA_ROOT: {root} is no folder; set it to the folder that holds the data, or make it")
+    return root
+
+
+def inception_weights() -> Path:
+    """The Inception weights' file: the environment's INCEPTION_WEIGHTS, by default in DATA_ROOT."""
+    return Path(os.environ.get("INCEPTION_WEIGHTS") or data_root() / INCEPTION)
+
+
+def there(name: str) -> bool:
+    """Whether a data set's official files are below DATA_ROOT; true for those that need none."""
+    needed = [source.makes for source in SOURCES.get(name, ())] + ([BY_HAND[name]] if name in BY_HAND else [])
+    return all((data_root() / path).exists() for path in needed)

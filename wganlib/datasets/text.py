@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wganlib.datasets.files import data_root, digest, missing, tensor
+from wganlib.datasets.files import digest, missing, tensor
 from wganlib.datasets.images import Images
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.spec import DatasetSpec
 

@@ -47,37 +47,118 @@ class Classifier(nn.Module):
         return self.logits(self.features(images))
 
 
-def build(spec: ClassifierSpec) -> Classifier:
-    """The untrained classifier of a spec."""
+class Block(nn.Sequential):
+    """3x3 convolution, batch norm, ReLU, and where asked 2x2 max pooling."""
+
+    def __init__(self, inputs: int, outputs: int, pool: bool = False):
+        layers = [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        super().__init__(*layers, *([nn.MaxPool2d(2)] if pool else []))
+
+
+class ResNet(nn.Module):
+    """A small residual network: four stages of doubling width, two with a residual pair, global max pooling; 8 w features."""
+
+    def __init__(self, channels: int, width: int, classes: int):
+        super().__init__()
+        w = width
+        self.stem = Block(channels, w)
+        self.stage1, self.pair1 = Block(w, 2 * w, pool=True), nn.Sequential(Block(2 * w, 2 * w), Block(2 * w, 2 * w))
+        self.stage2 = Block(2 * w, 4 * w, pool=True)
+        self.stage3, self.pair3 = Block(4 * w, 8 * w, pool=True), nn.Sequential(Block(8 * w, 8 * w), Block(8 * w, 8 * w))
+        self.output = nn.Linear(8 * w, classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Values [N, 8 w] after global max pooling."""
+        x = self.stage1(self.stem(images))
+        x = self.stage3(self.stage2(x + self.pair1(x)))
+        pooled: Tensor = (x + self.pair3(x)).amax(dim=(2, 3))
+        return pooled
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Logits [N, classes] of features [N, 8 w]."""
+        logits: Tensor = self.output(features) / 8
+        return logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.logits(self.features(images))
+
+
+Network = Classifier | ResNet
+
+
+def build(spec: ClassifierSpec) -> Network:
+    """The untrained classifier of a spec.
+
+    Raises:
+        WganlibError: the data set has no labelled images.
+    """
     kind, shape, classes, *_ = spec.dataset.shape
     if kind != "images" or classes is None:
         raise WganlibError(f"data set {spec.dataset.name!r} has no labelled images: a classifier cannot be trained on it")
+    if spec.resnet_width is not None:
+        return ResNet(shape[0], spec.resnet_width, classes)
     return Classifier(shape[0], shape[1], classes)
 
 
-def train(spec: ClassifierSpec, images: Images) -> tuple[Classifier, float]:
-    """Train with Adam at 1e-3 on the preprocessed training part; returns the classifier and its held-out accuracy."""
+def train(spec: ClassifierSpec, images: Images, device: torch.device | None = None) -> tuple[Network, float]:
+    """Train on the preprocessed training part; returns the classifier and its held-out accuracy.
+
+    The small network by Adam at 1e-3; the residual one by SGD with momentum on a one-cycle schedule, on images that are
+    shifted by up to 4 pixels and, where they have colours, flipped.
+    """
+    device = device or torch.device("cpu")
     classifier = build(spec)
     initial, data = stream(spec.seed, "init"), stream(spec.seed, "data")
     for module in classifier.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_uniform_(module.weight, nonlinearity="relu", generator=initial)
-            module.bias = nn.Parameter(torch.zeros(len(module.weight)))
-    batches = Batches(len(images.train), 64, data)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
-    for _ in tqdm(range(spec.epochs * (len(images.train) // 64)), desc="classifier", disable=None):
+            if module.bias is not None:
+                module.bias = nn.Parameter(torch.zeros(len(module.weight)))
+    classifier.to(device)
+    batch_size = 64 if spec.resnet_width is None else 256
+    batches = Batches(len(images.train), min(batch_size, len(images.train)), data)
+    steps = spec.epochs * max(1, len(images.train) // batch_size)
+    optimizer: torch.optim.Optimizer
+    schedule = None
+    if spec.resnet_width is None:
+        optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
+    else:
+        optimizer = torch.optim.SGD(classifier.parameters(), lr=0.2, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=steps, pct_start=0.25)
+    for _ in tqdm(range(steps), desc="classifier", disable=None):
         rows = batches.next()
-        loss = F.cross_entropy(classifier(images.preprocess(images.train[rows], data)), images.train_labels[rows])
+        real = images.preprocess(images.train[rows], data)
+        if schedule is not None:
+            real = _augmented(real, images.train.shape[1] == 3, data)
+        loss = F.cross_entropy(classifier(real.to(device)), images.train_labels[rows].to(device))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        if schedule is not None:
+            schedule.step()
         stop_if_orphaned()
+    classifier.eval()
+    correct = 0
     with torch.no_grad():
-        guesses = classifier(images.preprocess(images.test, data)).argmax(dim=1)
-    return classifier.eval(), float((guesses == images.test_labels).double().mean())
+        for start in range(0, len(images.test), 1000):
+            part = images.preprocess(images.test[start : start + 1000], data).to(device)
+            correct += int((classifier(part).argmax(dim=1).cpu() == images.test_labels[start : start + 1000]).sum())
+    return classifier.cpu(), correct / len(images.test)
 
 
-def load(spec: ClassifierSpec, path: Path) -> Classifier:
+def _augmented(images: Tensor, flip: bool, data: torch.Generator) -> Tensor:
+    """Images [n, C, S, S], each shifted by -4..4 pixels both ways, edges repeated, and with `flip` mirrored or not."""
+    count, side = len(images), images.shape[-1]
+    padded = F.pad(images, (4, 4, 4, 4), mode="replicate")
+    top, left = torch.randint(9, (2, count, 1), generator=data)
+    rows, columns = top + torch.arange(side), left + torch.arange(side)
+    if flip:
+        mirrored = torch.rand((count, 1), generator=data) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    return padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def load(spec: ClassifierSpec, path: Path) -> Network:
     """Read a trained classifier's weights.
 
     Raises:
@@ -95,8 +176,8 @@ def load(spec: ClassifierSpec, path: Path) -> Classifier:
     return classifier.eval()
 
 
-def outputs(classifier: Classifier, batches: Iterable[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Probabilities [N, classes] and features [N, 64] of images given in batches; one pass, nothing kept but the results."""
+def outputs(classifier: Network, batches: Iterable[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Probabilities [N, classes] and features [N, D] of images given in batches; one pass, nothing kept but the results."""
     probabilities, features = [], []
     with torch.no_grad():
         for images in batches:

@@ -15,33 +15,27 @@ import torch
 from torch import Tensor, nn
 
 from wganlib.datasets.fetch import checksum, download
-from wganlib.datasets.files import data_root
+from wganlib.datasets.sources import INCEPTION, inception_weights
 from wganlib.errors import WganlibError
 from wganlib.scores.statistics import Array
 from wganlib.spec import Pixels
 
 URL = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt"
-NAME = "inception-2015-12-05.pt"
 SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """None is published beside the file; this one is stated alike by several projects that fetched it (k-diffusion among them)."""
 
 FEATURES, CLASSES = 2048, 1008
 
 
-def weights_path() -> Path:
-    """The weights' file: the environment's INCEPTION_WEIGHTS, by default in DATA_ROOT."""
-    return Path(os.environ.get("INCEPTION_WEIGHTS") or data_root() / NAME)
-
-
 def load(sha256: str | None, device: torch.device) -> nn.Module:
-    """The network from `weights_path()`, downloaded from its usual address if it is missing.
+    """The network from `inception_weights()`, downloaded from its usual address if it is missing.
 
     Raises:
         WganlibError: the file cannot be downloaded, is not the expected one, or is not this network.
     """
     from cleanfid.inception_torchscript import InceptionV3W
 
-    expected, path = sha256 or SHA256, weights_path()
+    expected, path = sha256 or SHA256, inception_weights()
     if not path.exists():
         download(URL, path, f"sha256:{expected}", f"put the file there by hand, as {path} (or set INCEPTION_WEIGHTS)")
     found = checksum(path, "sha256")
@@ -53,9 +47,9 @@ def load(sha256: str | None, device: torch.device) -> nn.Module:
     # clean-fid looks for a folder and its own name of the file.
     with tempfile.TemporaryDirectory() as folder:
         try:
-            os.symlink(path.resolve(), Path(folder) / NAME)
+            os.symlink(path.resolve(), Path(folder) / INCEPTION)
         except OSError:
-            shutil.copy(path, Path(folder) / NAME)
+            shutil.copy(path, Path(folder) / INCEPTION)
         try:
             network: nn.Module = InceptionV3W(folder, download=False, resize_inside=True)
         except (RuntimeError, AttributeError, OSError) as error:
@@ -91,11 +85,15 @@ def outputs(network: nn.Module, batches: Iterable[Tensor], device: torch.device)
             if not bool(torch.isfinite(pixels).all()):
                 raise WganlibError("Inception: found pixels that are not finite; the generator diverged: do not score it")
             x = pixels.to(device)
-            hidden, p = network(x), base(x, no_output_bias=True)
+            try:
+                hidden, p = network(x), base(x, no_output_bias=True)
+            except RuntimeError as error:
+                last = str(error).strip().splitlines()[-1]
+                raise WganlibError(f"{inception_weights()}: not the Inception network ({last}); get it from {URL}") from None
             if hidden.shape[1] != FEATURES or p.shape[1] != CLASSES:
                 raise WganlibError(
-                    f"{weights_path()}: has {hidden.shape[1]} features and {p.shape[1]} classes, Inception has {FEATURES} and "
-                    f"{CLASSES}: use its own file"
+                    f"{inception_weights()}: has {hidden.shape[1]} features and {p.shape[1]} classes, Inception has "
+                    f"{FEATURES} and {CLASSES}: use its own file"
                 )
             features.append(hidden.double().cpu().numpy())
             probabilities.append(p.double().cpu().numpy())

@@ -15,11 +15,14 @@ from tqdm import tqdm
 
 from wganlib import runs
 from wganlib.architectures.build import build_generator
+from wganlib.datasets.images import Images
 from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.scores import classifier as classifiers
 from wganlib.scores import statistics
+from wganlib.scores.inception_scorer import INCEPTION_COLUMNS, InceptionScorer
+from wganlib.scores.measures import Samples, measure
 from wganlib.scores.statistics import Array
 from wganlib.spec import ClassifierSpec, ScoringSpec, Spec
 from wganlib.streams import stream
@@ -48,79 +51,92 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     """Train a data set's classifier and write its weights, the reference moments of the training part and its description.
 
     The reference holds every training image once. The description gives the held-out accuracy, and the scores of real
-    training and held-out images by the same protocol as a run's samples.
+    training and held-out images, and of uniform noise, by the same protocol as a run's samples. Where Inception scores the
+    runs, its moments of the training part and its scores of the same images stand beside the classifier's.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     images = load_images(spec.dataset)
-    network, accuracy = classifiers.train(spec, images)
+    # The small network is for the CPU, where it gives the same bytes everywhere that it can.
+    device = runs.choose_device("cpu" if spec.resnet_width is None else "auto")
+    network, accuracy = classifiers.train(spec, images, device)
     draws = stream(spec.seed, "scoring")
-    _, features = classifiers.outputs(network, [images.preprocess(images.train, draws)])
+    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
     reference = statistics.moments(features)
+    moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
+    scorer = None
+    if scoring.network == "inception":
+        scorer = InceptionScorer(scoring, spec.dataset.shape.low)
+        moments |= scorer.set_reference(_whole(images, scoring.batch_size, draws), spec.seed)
+
+    def scored(batches: list[Tensor]) -> dict[str, float | None]:
+        found: dict[str, float | None] = _scored(
+            *classifiers.outputs(network, batches), reference, scoring, spec.seed
+        )._asdict()
+        return found | (scorer.scores(batches, spec.seed) if scorer else {})
 
     def real(part: Tensor) -> dict[str, float | None]:
-        repeated = part.repeat(-(-scoring.num_samples // len(part)), 1, 1, 1)
-        order = torch.randperm(len(repeated), generator=draws)[: scoring.num_samples]
-        batches = (images.preprocess(rows, draws) for rows in torch.split(repeated[order], scoring.batch_size))
-        return _scored(*classifiers.outputs(network, batches), reference, scoring, spec.seed)._asdict()
+        repeated = torch.arange(len(part)).repeat(-(-scoring.num_samples // len(part)))
+        order = repeated[torch.randperm(len(repeated), generator=draws)[: scoring.num_samples]]
+        return scored([images.preprocess(part[rows], draws) for rows in _split(order, scoring.batch_size)])
+
+    def noise() -> dict[str, float | None]:
+        _, shape, _, low, _ = spec.dataset.shape
+        uniform = torch.rand((scoring.num_samples, *shape), generator=draws)
+        return scored(_split(low + (1 - low) * uniform, scoring.batch_size))
 
     description = {
-        "spec": spec.model_dump(mode="json"),
-        "scoring": scoring.model_dump(mode="json"),
+        "spec": spec.model_dump(mode="json", exclude_none=True),
+        "scoring": _dumped(scoring),
         "accuracy": accuracy,
         "held_out_images": len(images.test),
         "real_training_images": real(images.train),
         "real_held_out_images": real(images.test),
+        "uniform_noise": noise(),
         "provenance": runs.provenance(torch.device("cpu"), threads, images.sha256, started, time.perf_counter() - clock),
     }
     stop_if_orphaned()
     write_atomic(folder / "classifier.safetensors", save(dict(network.state_dict())))
-    moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
     write_atomic(folder / "reference.safetensors", save(moments))
     write_json(folder / "classifier.json", description)
 
 
-def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path, threads: int) -> None:
+def _whole(images: Images, batch_size: int, draws: torch.Generator) -> Iterator[Tensor]:
+    """Every training image once, preprocessed; in one go where there are few, which draws their noise at once."""
+    size = len(images.train) if len(images.train) <= 10_000 else max(batch_size, 1000)
+    return (images.preprocess(part, draws) for part in _split(images.train, size))
+
+
+def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path | None, threads: int) -> None:
     """Score a run's trained generator, its snapshots and its untrained generator; write `scores.json` and `samples.png`.
+
+    Without images (`scoring.network` none) there are no snapshots' scores, and measures alone.
 
     Raises:
         WganlibError: the folder holds another spec's results, or a file is missing or damaged.
     """
-    if scoring.network != "classifier":
+    kind = spec.dataset.shape.kind
+    if (scoring.network == "none") != (kind != "images") or (scoring.network != "none" and classifier_folder is None):
         raise WganlibError(
-            f"scoring.network {scoring.network!r} can be planned but not computed by this version: use 'classifier'"
+            f"scoring.network: found {scoring.network!r} for a data set of {kind}; images are scored by 'classifier' or "
+            "'inception' with a classifier's folder, other data by 'none' and measures"
         )
     runs.check_spec(folder, spec)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    trained = runs.load_generator(folder, spec)
-    untrained = build_generator(spec, stream(spec.seed, "init"))
-    assert untrained is not None
-    network, reference = load_classifier(classifier_folder, spec)
-
-    def scored(generator: nn.Module) -> Score:
-        probabilities, features = classifiers.outputs(network, _samples(generator, spec, scoring))
-        return _scored(probabilities, features, reference, scoring, spec.seed)
-
+    trained = runs.load_generator(folder, spec, averaged=scoring.weights != "last")
     outcome = read_json(folder / "provenance.json")["outcome"]
-
-    def snapshot(iteration: int) -> Score:
-        name = f"snapshots/{iteration}.safetensors"
-        if outcome == "diverged" and not (folder / name).exists():
-            return FAILED  # it diverged before that iteration
-        return scored(runs.load_generator(folder, spec, name))
-
-    score = FAILED if outcome == "diverged" else scored(trained)
-    if score.frechet_classifier_distance is None:
-        outcome = "diverged"  # finite weights whose samples are not
-    result: dict[str, Any] = {
-        "outcome": outcome,
-        **score._asdict(),
-        "untrained_classifier_score": scored(untrained.eval()).classifier_score,
-        "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
-        "scoring": scoring.model_dump(mode="json"),
-        "classifier": classifier_folder.name,
+    if classifier_folder is None:
+        scores: dict[str, Any] = {"outcome": outcome}
+    else:
+        scores = _network_scores(spec, scoring, folder, classifier_folder, trained, outcome)
+    if scoring.measures:
+        measured = None if scores["outcome"] == "diverged" else _measured(spec, scoring, classifier_folder, trained)
+        scores["measures"] = measured
+    result = scores | {
+        "scoring": _dumped(scoring),
+        "classifier": classifier_folder.name if classifier_folder else None,
         "run": spec.key,
     }
     stop_if_orphaned()
@@ -129,7 +145,64 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     write_json(folder / "scores.json", result)
 
 
-def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Classifier, tuple[Array, Array]]:
+def _network_scores(
+    spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path, trained: nn.Module, outcome: str
+) -> dict[str, Any]:
+    network, reference = load_classifier(classifier_folder, spec)
+    untrained = build_generator(spec, stream(spec.seed, "init"))
+    assert untrained is not None
+
+    def scored(generator: nn.Module) -> Score:
+        probabilities, features = classifiers.outputs(network, _samples(generator, spec, scoring))
+        return _scored(probabilities, features, reference, scoring, spec.seed)
+
+    def snapshot(iteration: int) -> Score:
+        name = f"snapshots/{iteration}.safetensors"
+        if outcome == "diverged" and not (folder / name).exists():
+            return FAILED  # it diverged before that iteration
+        return scored(runs.load_generator(folder, spec, name, averaged=scoring.weights != "last"))
+
+    score = FAILED if outcome == "diverged" else scored(trained)
+    if score.frechet_classifier_distance is None:
+        outcome = "diverged"  # finite weights whose samples are not
+    found: dict[str, Any] = {
+        "outcome": outcome,
+        **score._asdict(),
+        "untrained_classifier_score": scored(untrained.eval()).classifier_score,
+        "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
+    }
+    if scoring.network == "inception":
+        scorer = InceptionScorer(scoring, spec.dataset.shape.low)
+        scorer.load_reference(classifier_folder / "reference.safetensors")
+        failed = dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
+        found |= failed if outcome == "diverged" else scorer.scores(_samples(trained, spec, scoring), spec.seed)
+    return found
+
+
+def _measured(spec: Spec, scoring: ScoringSpec, classifier_folder: Path | None, generator: nn.Module) -> dict[str, Any]:
+    examples = torch.cat(list(_samples(generator, spec, scoring)))
+    data = load_images(spec.dataset)
+    samples = Samples(examples, data, spec.dataset, np.random.default_rng(spec.seed))
+    if classifier_folder is not None:
+        network, _ = load_classifier(classifier_folder, spec)
+        probabilities, features = classifiers.outputs(network, _split(examples, scoring.batch_size))
+        draws = stream(spec.seed, "scoring")
+        rows = torch.randperm(len(data.train), generator=draws)[: scoring.num_samples]
+        real = (data.preprocess(data.train[part], draws) for part in _split(rows, scoring.batch_size))
+        _, reference = classifiers.outputs(network, real)
+        samples = samples._replace(probabilities=probabilities, features=features, reference_features=reference)
+    return {name: estimate._asdict() for name, estimate in measure(scoring.measures or (), samples).items()}
+
+
+def _split(rows: Tensor, size: int) -> list[Tensor]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _dumped(scoring: ScoringSpec) -> dict[str, Any]:
+    return scoring.model_dump(mode="json", exclude_none=True)
+
+
+def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tuple[Array, Array]]:
     """A trained classifier and the reference moments of its data set's training part.
 
     Raises:

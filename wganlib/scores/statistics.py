@@ -57,6 +57,35 @@ def frechet_standard_error(
     return float(np.std(values, ddof=1))
 
 
+class FrechetReference:
+    """Moments to which squared Fréchet distances are measured from features directly, cheaper than by `frechet_distance`.
+
+    The trace of (S R)^(1/2) is the sum of the singular values of the centred features times R^(1/2), over sqrt(N - 1).
+    """
+
+    def __init__(self, mean: Array, covariance: Array):
+        self.mean, self.trace = mean, float(np.trace(covariance))
+        values, vectors = np.linalg.eigh(covariance)
+        self.root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+
+    def distance(self, features: Array) -> float:
+        """Squared Fréchet distance of features [N, D]."""
+        mean = features.mean(axis=0)
+        centred = (features - mean) / math.sqrt(len(features) - 1)
+        product = centred @ self.root
+        if len(features) > features.shape[1]:
+            roots = np.sqrt(np.clip(np.linalg.eigvalsh(product.T @ product), 0, None))
+        else:
+            roots = np.linalg.svd(product, compute_uv=False)
+        return float(((mean - self.mean) ** 2).sum() + (centred**2).sum() + self.trace - 2 * roots.sum())
+
+    def standard_error(self, features: Array, resamples: int, generator: np.random.Generator) -> float:
+        """Bootstrap standard error of `distance`."""
+        count = len(features)
+        values = [self.distance(features[generator.integers(count, size=count)]) for _ in range(resamples)]
+        return float(np.std(values, ddof=1))
+
+
 class Estimate(NamedTuple):
     """A score with its sampling error and the number of samples behind it."""
 
@@ -76,31 +105,36 @@ def mean_of(values: Array) -> Estimate:
     return Estimate(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values))), len(values))
 
 
-def kernel_distance(features: Array, reference: Array, block_size: int = 1000) -> Estimate:
+def kernel_distance(features: Array, reference: Array, chunk: int = 2000) -> Estimate:
     """Kernel distance, squared (KID; Binkowski et al. 2018): the unbiased estimate of MMD^2 with the kernel (x.y / D + 1)^3.
 
-    features [N, D], reference [M, D], rows in random order. The mean over disjoint blocks, at least ten of them, each with a
-    block of the reference; blocks are independent, so their spread gives the standard error.
+    features [N, D], reference [M, D], of which all pairs are taken, in chunks of rows. The standard error is that of the first
+    order of its Hoeffding decomposition: both sets count as samples.
 
     Raises:
         ValueError: fewer than 20 rows in one of the two.
     """
-    count = min(len(features), len(reference))
-    if count < 20:
-        raise ValueError(f"the kernel distance needs at least 20 samples and 20 references, found {count}")
-    size = min(block_size, count // 10)
-    blocks = count // size
-    x = np.asarray(features[: blocks * size], dtype=np.float64).reshape(blocks, size, -1)
-    y = np.asarray(reference[: blocks * size], dtype=np.float64).reshape(blocks, size, -1)
-    estimate = mean_of(np.array([_mmd(a, b) for a, b in zip(x, y, strict=True)]))
-    return Estimate(estimate.value, estimate.standard_error, blocks * size)
+    x, y = np.asarray(features, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    if min(len(x), len(y)) < 20:
+        raise ValueError(f"the kernel distance needs at least 20 samples and 20 references, found {len(x)} and {len(y)}")
+    within_x, within_y = _row_means(x, x, chunk), _row_means(y, y, chunk)
+    across_x, across_y = _row_means(x, y, chunk), _row_means(y, x, chunk)
+    value = float(within_x.mean() + within_y.mean() - 2 * across_x.mean())
+    variances = [4 * float(np.var(w - a, ddof=1)) / len(w) for w, a in ((within_x, across_x), (within_y, across_y))]
+    return Estimate(value, math.sqrt(sum(variances)), len(x))
 
 
-def _mmd(x: Array, y: Array) -> float:
-    size, dimension = x.shape
-    xx, yy, xy = ((a @ b.T / dimension + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (size * (size - 1))
-    return float(within - 2 * xy.mean())
+def _row_means(x: Array, y: Array, chunk: int) -> Array:
+    """Mean kernel [N] of each row of x with the rows of y, without itself where x is y."""
+    totals = []
+    for start in range(0, len(x), chunk):
+        kernel = (x[start : start + chunk] @ y.T / x.shape[1] + 1) ** 3
+        totals.append(kernel.sum(axis=1))
+    sums: Array = np.concatenate(totals)
+    if x is y:
+        own: Array = ((x * x).sum(axis=1) / x.shape[1] + 1) ** 3
+        return (sums - own) / (len(x) - 1)
+    return sums / len(y)
 
 
 class Coverage(NamedTuple):

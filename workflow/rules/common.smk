@@ -27,7 +27,7 @@ except WganlibError as error:
     raise WorkflowError(str(error)) from None
 
 for obstacle in PLAN.obstacles():
-    logger.warning(f"scale {PLAN.scale} can be planned, not trained: {obstacle}")
+    logger.warning(f"scale {PLAN.scale} cannot be trained here yet: {obstacle}")
 
 prepare_jobs(PLAN)
 CLASSIFIERS = PLAN.classifiers()
