@@ -76,7 +76,7 @@ class ResNet(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """Logits [N, classes] of features [N, 8 w]."""
-        logits: Tensor = self.output(features) / 8
+        logits: Tensor = self.output(features)
         return logits
 
     def forward(self, images: Tensor) -> Tensor:
@@ -123,8 +123,8 @@ def train(spec: ClassifierSpec, images: Images, device: torch.device | None = No
     if spec.resnet_width is None:
         optimizer = torch.optim.Adam(classifier.parameters(), lr=1e-3)
     else:
-        optimizer = torch.optim.SGD(classifier.parameters(), lr=0.2, momentum=0.9, nesterov=True, weight_decay=5e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.2, total_steps=steps, pct_start=0.25)
+        optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps, pct_start=0.25)
     for _ in tqdm(range(steps), desc="classifier", disable=None):
         rows = batches.next()
         real = images.preprocess(images.train[rows], data)

@@ -33,6 +33,12 @@ RESAMPLES = 20
 
 SHEET_ROWS, SHEET_COLUMNS = 6, 10
 
+KEPT_IMAGES = 2000
+"""Generated images that are kept in memory for measures of the images themselves."""
+
+Judge = tuple[classifiers.Network, tuple[Array, Array]]
+"""A classifier and the reference moments of its data set."""
+
 
 class Score(NamedTuple):
     """Scores of one generator; the distance is None where it cannot be computed (samples that are not finite)."""
@@ -126,14 +132,18 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     trained = runs.load_generator(folder, spec, averaged=scoring.weights != "last")
-    outcome = read_json(folder / "provenance.json")["outcome"]
-    if classifier_folder is None:
-        scores: dict[str, Any] = {"outcome": outcome}
-    else:
-        scores = _network_scores(spec, scoring, folder, classifier_folder, trained, outcome)
+    scores: dict[str, Any] = {"outcome": read_json(folder / "provenance.json")["outcome"]}
+    network, outputs = None, None
+    if classifier_folder is not None:
+        network, reference = load_classifier(classifier_folder, spec)
+        if scores["outcome"] != "diverged":
+            outputs = classifiers.outputs(network, _samples(trained, spec, scoring))
+        scores = _network_scores(spec, scoring, folder, (network, reference), outputs, scores["outcome"])
+        if scoring.network == "inception":
+            scores |= _inception_scores(spec, scoring, classifier_folder, trained, scores["outcome"])
     if scoring.measures:
-        measured = None if scores["outcome"] == "diverged" else _measured(spec, scoring, classifier_folder, trained)
-        scores["measures"] = measured
+        failed = scores["outcome"] == "diverged"
+        scores["measures"] = None if failed else _measured(spec, scoring, trained, network, outputs)
     result = scores | {
         "scoring": _dumped(scoring),
         "classifier": classifier_folder.name if classifier_folder else None,
@@ -146,15 +156,16 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
 
 
 def _network_scores(
-    spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path, trained: nn.Module, outcome: str
+    spec: Spec, scoring: ScoringSpec, folder: Path, classifier: Judge, outputs: tuple[Array, Array] | None, outcome: str
 ) -> dict[str, Any]:
-    network, reference = load_classifier(classifier_folder, spec)
+    """Scores of a run's trained generator, whose outputs are given, of its snapshots and of its untrained generator."""
+    network, reference = classifier
     untrained = build_generator(spec, stream(spec.seed, "init"))
     assert untrained is not None
 
     def scored(generator: nn.Module) -> Score:
-        probabilities, features = classifiers.outputs(network, _samples(generator, spec, scoring))
-        return _scored(probabilities, features, reference, scoring, spec.seed)
+        found = classifiers.outputs(network, _samples(generator, spec, scoring))
+        return _scored(*found, reference, scoring, spec.seed)
 
     def snapshot(iteration: int) -> Score:
         name = f"snapshots/{iteration}.safetensors"
@@ -162,35 +173,43 @@ def _network_scores(
             return FAILED  # it diverged before that iteration
         return scored(runs.load_generator(folder, spec, name, averaged=scoring.weights != "last"))
 
-    score = FAILED if outcome == "diverged" else scored(trained)
+    score = FAILED if outputs is None else _scored(*outputs, reference, scoring, spec.seed)
     if score.frechet_classifier_distance is None:
         outcome = "diverged"  # finite weights whose samples are not
-    found: dict[str, Any] = {
+    return {
         "outcome": outcome,
         **score._asdict(),
         "untrained_classifier_score": scored(untrained.eval()).classifier_score,
         "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
     }
-    if scoring.network == "inception":
-        scorer = InceptionScorer(scoring, spec.dataset.shape.low)
-        scorer.load_reference(classifier_folder / "reference.safetensors")
-        failed = dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
-        found |= failed if outcome == "diverged" else scorer.scores(_samples(trained, spec, scoring), spec.seed)
-    return found
 
 
-def _measured(spec: Spec, scoring: ScoringSpec, classifier_folder: Path | None, generator: nn.Module) -> dict[str, Any]:
-    examples = torch.cat(list(_samples(generator, spec, scoring)))
+def _inception_scores(spec: Spec, scoring: ScoringSpec, folder: Path, generator: nn.Module, outcome: str) -> dict[str, Any]:
+    scorer = InceptionScorer(scoring, spec.dataset.shape.low)
+    scorer.load_reference(folder / "reference.safetensors")
+    if outcome == "diverged":
+        return dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
+    return dict(scorer.scores(_samples(generator, spec, scoring), spec.seed))
+
+
+def _measured(
+    spec: Spec,
+    scoring: ScoringSpec,
+    generator: nn.Module,
+    network: classifiers.Network | None,
+    outputs: tuple[Array, Array] | None,
+) -> dict[str, Any]:
+    kept = min(scoring.num_samples, KEPT_IMAGES) if network else scoring.num_samples
+    shown = scoring.model_copy(update={"num_samples": kept})
     data = load_images(spec.dataset)
-    samples = Samples(examples, data, spec.dataset, np.random.default_rng(spec.seed))
-    if classifier_folder is not None:
-        network, _ = load_classifier(classifier_folder, spec)
-        probabilities, features = classifiers.outputs(network, _split(examples, scoring.batch_size))
-        draws = stream(spec.seed, "scoring")
-        rows = torch.randperm(len(data.train), generator=draws)[: scoring.num_samples]
-        real = (data.preprocess(data.train[part], draws) for part in _split(rows, scoring.batch_size))
-        _, reference = classifiers.outputs(network, real)
-        samples = samples._replace(probabilities=probabilities, features=features, reference_features=reference)
+    samples = Samples(torch.cat(list(_samples(generator, spec, shown))), data, spec.dataset, np.random.default_rng(spec.seed))
+    if network is not None and outputs is not None:
+        samples = samples._replace(probabilities=outputs[0], features=outputs[1])
+        if "kernel_distance" in (scoring.measures or ()):
+            draws = stream(spec.seed, "scoring")
+            rows = torch.randperm(len(data.train), generator=draws)[: scoring.num_samples]
+            real = (data.preprocess(data.train[part], draws) for part in _split(rows, scoring.batch_size))
+            samples = samples._replace(reference_features=classifiers.outputs(network, real)[1])
     return {name: estimate._asdict() for name, estimate in measure(scoring.measures or (), samples).items()}
 
 
@@ -202,7 +221,7 @@ def _dumped(scoring: ScoringSpec) -> dict[str, Any]:
     return scoring.model_dump(mode="json", exclude_none=True)
 
 
-def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tuple[Array, Array]]:
+def load_classifier(folder: Path, spec: Spec) -> Judge:
     """A trained classifier and the reference moments of its data set's training part.
 
     Raises:
