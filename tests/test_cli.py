@@ -65,7 +65,7 @@ def test_sample_draws_a_sheet_and_refuses_a_folder_that_is_no_run(tmp_path):
     from PIL import Image
 
     assert Image.open(tmp_path / "sheet.png").size == (3 * 17 - 1, 2 * 17 - 1)
-    refused(wganlib(tmp_path, "sample", "params"), "params/spec.json: no such file")
+    refused(wganlib(tmp_path, "sample", "params"), "params: no such run; train it first")
 
 
 @pytest.mark.parametrize("command", ["train", "plan"])

@@ -197,7 +197,7 @@ def test_the_command_line_says_what_is_missing_in_one_line(tmp_path):
     for arguments, words in (
         (("fetch", "cifar"), ["unknown data set 'cifar'", "did you mean 'cifar10'"]),
         (("fetch", "imagenet32"), ["imagenet32", "needs an account", "docs/data.md"]),
-        (("verify", "image_folder"), ["image_folder", "folder is missing"]),
+        (("verify", "image_folder"), ["image_folder", "the key 'folder' is missing"]),
     ):
         done = wganlib(tmp_path, "data", *arguments)
         assert done.returncode == 2

@@ -273,7 +273,7 @@ def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
         found = json.loads((folder / "scores.json").read_text())
         assert set(found["measures"]) == wanted
         assert found["outcome"] == "ok"
-        # Three steps from its initial weights a generator is far from the data, and its samples are not compared with themselves.
+        # A generator three steps old is far from the data; nor are its samples compared with themselves.
         assert all(value["value"] > 0.02 for value in found["measures"].values())
         assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
 

@@ -137,6 +137,7 @@ def test_golden_trajectories(case, digits):
         lines = (f"{json.dumps(k)}: {json.dumps(v, sort_keys=True)}" for k, v in sorted((recorded | {case: found}).items()))
         GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")
         return
+    assert case in recorded, f"no trajectory of {case!r} yet: record it (see this file's head)"
     expected = recorded[case]
     assert expected["numerics"] == {k: NUMERICS[k] for k in expected["numerics"]}, (
         "NUMERICS changed: record the trajectories anew"

@@ -21,6 +21,8 @@ from wganlib.objectives import OBJECTIVES, auxiliary_loss, condition_11, critic_
 
 def test_the_table_of_objectives_and_the_names_in_specs_are_the_same():
     assert set(OBJECTIVES) == set(names("objective"))
+    unlisted = sorted(set(OBJECTIVES) - set(CLOSED_FORMS))
+    assert not unlisted, f"write the formulas of {unlisted} into CLOSED_FORMS: the oracle tests use them"
 
 
 def _softplus(x):
@@ -46,7 +48,7 @@ CLOSED_FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", sorted(CLOSED_FORMS))
 def test_objectives_are_their_formulas(name):
     real, fake = torch.tensor([-1.3, 0.2, 2.0], dtype=torch.float64), torch.tensor([0.7, -0.4], dtype=torch.float64)
     on_fake, on_real, on_generated = CLOSED_FORMS[name]
@@ -57,7 +59,7 @@ def test_objectives_are_their_formulas(name):
     )
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", sorted(CLOSED_FORMS))
 def test_signs_the_critic_raises_reals_and_lowers_fakes_the_generator_raises_its_own(name):
     real, fake = (torch.full((4,), 0.5, requires_grad=True) for _ in range(2))
     critic_loss(OBJECTIVES[name], real, fake).backward()
@@ -238,7 +240,7 @@ def _optimal_slope(name, form, weight):
 
 @pytest.mark.parametrize("weight", [0.3, 2.0])
 @pytest.mark.parametrize("form", ["max", "centralised", "two_sided", "one_sided"])
-@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+@pytest.mark.parametrize("name", sorted(CLOSED_FORMS))
 def test_two_points_every_objective_with_every_penalty_has_the_best_affine_critic(name, form, weight):
     """The library's loss of f = w.x + b is minimised by gradient; scipy minimises the same from formulas written by hand."""
     w = torch.tensor([0.5, 0.3], dtype=torch.float64, requires_grad=True)
@@ -277,7 +279,7 @@ def test_two_points_every_objective_with_every_penalty_has_the_best_affine_criti
     ("name", "constraint"),
     [
         (name, constraint)
-        for name in sorted(OBJECTIVES)
+        for name in sorted(CLOSED_FORMS)
         for constraint in ("clipping", "spectral_normalization")
         # Their free optimum is 1, the bound of spectral norm: nothing to tell apart.
         if not (name.startswith("quadratic") and constraint == "spectral_normalization")

@@ -34,8 +34,8 @@ BAD = [
     ),
     ("random_set (base)", _folder(12), ["random_set", "multiple of 8", "image_size 12"]),
     ("language", {"dataset": {"name": "cifar10", "image_size": 32}}, ["language makes text", "images", "another"]),
-    ("cifar_resnet", {"dataset.image_size": 20}, ["cifar10", "32x32", "averaged to a divisor", "found 20"]),
-    ("cifar_resnet", {"dataset": {"name": "image_folder", "image_size": 32}}, ["image_folder", "folder is missing"]),
+    ("cifar_resnet", {"dataset.image_size": 20}, ["cifar10", "32x32", "found image_size 20", "allowed are 32, 16, 8"]),
+    ("cifar_resnet", {"dataset": {"name": "image_folder", "image_size": 32}}, ["image_folder", "the key 'folder' is missing"]),
     ("cifar_resnet", {"dataset.folder": "photos"}, ["cifar10", "found folder", "remove it"]),
     (
         "cifar_resnet",
@@ -44,9 +44,9 @@ BAD = [
     ),
     ("toy 3x512", {"dataset.scaling": "128"}, ["gaussians8", "its own scaling", "'128'", "remove it"]),
     ("lsun64 mlp", {"dataset": {"name": "gaussians8"}}, ["lsun64 makes images", "points", "another"]),
-    ("language", {"dataset": {"name": "billion_word", "length": 8}}, ["billion_word", "vocabulary_size is missing"]),
+    ("language", {"dataset": {"name": "billion_word", "length": 8}}, ["billion_word", "the key 'vocabulary_size' is missing"]),
     ("toy 3x512", {"dataset.image_size": 16}, ["gaussians8", "points", "image_size", "remove it"]),
-    ("cifar_resnet", {"dataset": {"name": "cifar10"}}, ["cifar10", "images", "image_size is missing"]),
+    ("cifar_resnet", {"dataset": {"name": "cifar10"}}, ["cifar10", "images", "the key 'image_size' is missing"]),
     (
         "lsun64 dcgan",
         {"method.constraint": CONSTRAINTS["two_sided"]},

@@ -150,7 +150,7 @@ def test_scores_of_another_spec_s_folder_or_another_classifier_are_refused(class
         WganlibError, match="found 'none' for a data set of images; images are scored by 'classifier' or 'inception'"
     ):
         scoring.score_run(spec, SCORING.model_copy(update={"network": "none"}), folder, classifier_folder, 1)
-    with pytest.raises(WganlibError, match="with a classifier's folder"):
+    with pytest.raises(WganlibError, match="--classifier is missing: give the folder"):
         scoring.score_run(spec, SCORING, folder, None, 1)
 
 

@@ -92,7 +92,12 @@ Scoring = Annotated[str, typer.Option("--scoring", help="How to score, as JSON t
 
 
 @app.command()
-def classifier(spec: SpecArgument, scoring: Scoring, results: Results = Path("results"), threads: Threads = 1) -> None:
+def classifier(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A classifier's spec: the path of a JSON file, or JSON text.")],
+    scoring: Scoring,
+    results: Results = Path("results"),
+    threads: Threads = 1,
+) -> None:
     """Train the classifier that scores a data set's runs; SPEC is a classifier's."""
     from wganlib.plan import read_spec
     from wganlib.spec import ClassifierSpec, ScoringSpec
@@ -134,10 +139,14 @@ def sample(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
 ) -> None:
     """Draw a sheet of samples from a trained run's generator."""
+    if not out.parent.is_dir():
+        raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
     from wganlib.errors import parse
     from wganlib.files import read_json, write_atomic
     from wganlib.spec import Spec
 
+    if not (run / "spec.json").exists():
+        raise WganlibError(f"{run}: no such run; train it first: `wganlib train SPEC`")
     spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
     from wganlib import runs, training
     from wganlib.streams import stream
@@ -244,13 +253,15 @@ def data_verify(
 ) -> None:
     """Read a whole data set and print its counts and content hash."""
     from wganlib.datasets import DATASETS
-    from wganlib.errors import parse
+    from wganlib.errors import parse, unknown
     from wganlib.plan import read_spec
     from wganlib.spec import DatasetSpec
 
     if spec in DATASETS:
         side = DATASETS[spec].side or (64 if DATASETS[spec].kind == "images" else None)
         what = parse(DatasetSpec, {"name": spec} | ({"image_size": side} if side else {}), spec)
+    elif not spec.lstrip().startswith("{") and not Path(spec).exists():
+        raise unknown("data set", spec, DATASETS)
     else:
         what = read_spec(DatasetSpec, spec, "spec")
     from wganlib.datasets.loading import load

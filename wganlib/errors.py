@@ -54,7 +54,9 @@ def _first_problem(model: type[BaseModel], error: ValidationError, value: Any) -
     found = first["input"]
     if first["type"] == "float_type" and _looks_like_a_number(found):
         message += " (YAML reads 1e-4 as text: write 1.0e-4)"
-    shown = f", found {json.dumps(found, default=str)[:80]}" if not isinstance(found, dict) else ""
+    # Messages of our own name what they found.
+    own = first["type"] == "value_error" or isinstance(found, dict)
+    shown = "" if own else f", found {json.dumps(found, default=str)[:80]}"
     return f"{path}: {message}{shown}{more}" if path else f"{message}{more}"
 
 

@@ -57,6 +57,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise WganlibError(f"{path}: a folder, expected a JSON file; name the file in it") from None
     except (OSError, ValueError) as error:
         raise WganlibError(
             f"{path}: not readable as JSON ({error}); delete it, if a command made it, and run that again"

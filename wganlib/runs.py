@@ -50,6 +50,7 @@ def train(
             run, the disk is full, or the parent process died.
     """
     spec.check_current("spec")
+    chosen = choose_device(device)
     folder, checkpoints = results / "runs" / spec.key, results / "checkpoints" / spec.key
     with exclusive(checkpoints / "lock", timeout_seconds=60):
         if all((folder / name).exists() for name in FILES):
@@ -57,7 +58,6 @@ def train(
             return str(read_json(folder / "provenance.json")["outcome"])
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        chosen = choose_device(device)
         images = load_images(spec.dataset)
         trainer = Trainer(spec, images, chosen)
         checkpoint = checkpoints / "checkpoint.safetensors"
@@ -213,6 +213,8 @@ def check_spec(folder: Path, spec: Spec) -> None:
     Raises:
         WganlibError: `spec.json` is missing, damaged, or not `spec`.
     """
+    if not (folder / "spec.json").exists():
+        raise WganlibError(f"{folder}: no such run; train it first: `wganlib train SPEC`")
     stored = parse(Spec, read_json(folder / "spec.json"), str(folder / "spec.json"))
     if stored.canonical() != spec.canonical():
         raise WganlibError(f"{folder}: results of another spec ({stored.key}), expected {spec.key}; move the folder away")

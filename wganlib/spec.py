@@ -43,12 +43,12 @@ class DatasetSpec(Part):
         needed += ["folder"] if folder else []
         for key in ("image_size", "length", "vocabulary_size", "folder"):
             if (getattr(self, key) is None) == (key in needed):
-                advice = f"{key} is missing" if key in needed else f"found {key}, which it does not have: remove it"
+                advice = f"the key {key!r} is missing" if key in needed else f"found {key}, which it does not have: remove it"
                 raise ValueError(f"data set {self.name!r} consists of {kind}: {advice}")
         if self.image_size and side and side % self.image_size:
-            raise ValueError(
-                f"data set {self.name!r} has images of {side}x{side}, averaged to a divisor: found {self.image_size}"
-            )
+            sizes = ", ".join(str(side // n) for n in range(1, side + 1) if side % n == 0)
+            found = f"found image_size {self.image_size}, allowed are {sizes}"
+            raise ValueError(f"data set {self.name!r} has images of {side}x{side}: {found}")
         if self.folder and (self.folder.startswith("/") or ".." in self.folder.split("/")):
             raise ValueError(f"folder: found {self.folder!r}, allowed is a name below DATA_ROOT")
         if self.scaling and scaling is None:
@@ -205,6 +205,8 @@ class ScoringSpec(Part):
         if not self.numerics:
             used = [f"score:{self.network}", *(f"score:{name}" for name in self.measures or ())]
             object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
+        if self.network == "none" and not self.measures:
+            raise ValueError("network 'none' scores nothing by itself: choose measures (ngrams for text, transport for points)")
         if self.num_samples % self.splits or self.num_samples // self.splits < 2:
             raise ValueError(
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from wganlib.datasets.sources import data_root
+from wganlib.datasets.sources import BY_HAND, data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 
@@ -23,9 +23,9 @@ Pixels = NDArray[np.uint8]
 
 def missing(name: str, path: Path, put: str) -> WganlibError:
     """The error for a file that is not there. `put`: what to put where by hand."""
+    fetched = "" if name in BY_HAND else f"run `wganlib data fetch {name}`, or "
     return WganlibError(
-        f"{name}: {path} is missing; run `wganlib data fetch {name}`, or {put} below {data_root()} by hand "
-        "(another folder: set DATA_ROOT)"
+        f"{name}: {path} is missing; {fetched}{put} below {data_root()} by hand (another folder: set DATA_ROOT)"
     )
 
 
@@ -35,6 +35,11 @@ def digest(*arrays: NDArray[Any]) -> str:
     for array in arrays:
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
+
+
+def joined(digests: list[str]) -> str:
+    """sha256 of several hexadecimal digests, one after the other."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def tensor(array: NDArray[Any]) -> Tensor:

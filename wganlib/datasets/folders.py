@@ -7,7 +7,7 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.files import Pixels, decode, decoded, missing, resize_and_crop, squash, tensor
+from wganlib.datasets.files import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.images import Images, scaled
 from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
@@ -127,8 +127,8 @@ def _images(
         digests.append(found)
     labels = [torch.tensor([label for _, label in files], dtype=torch.int64) for files in (train, test)]
     preprocess = scaled(spec.scaling_used, spec.image_size)
-    notes = {"pillow": PIL.__version__}
-    return Images(tensor(arrays[0]), labels[0], tensor(arrays[1]), labels[1], preprocess, "".join(digests), notes=notes)
+    notes = {"pillow": PIL.__version__, "folder": root.name}
+    return Images(tensor(arrays[0]), labels[0], tensor(arrays[1]), labels[1], preprocess, joined(digests), notes=notes)
 
 
 def _listing(files: Files, root: Path) -> str:

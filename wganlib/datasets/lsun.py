@@ -7,7 +7,7 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.files import Pixels, decode, decoded, missing, resize_and_crop, tensor
+from wganlib.datasets.files import Pixels, decode, decoded, joined, missing, resize_and_crop, tensor
 from wganlib.datasets.images import Images, scaled
 from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
@@ -24,7 +24,7 @@ def load_lsun(spec: DatasetSpec) -> Images:
         tensor(test),
         torch.zeros(len(test), dtype=torch.int64),
         scaled(spec.scaling_used),
-        first + second,
+        joined([first, second]),
         notes={"pillow": PIL.__version__},
     )
 

@@ -87,6 +87,9 @@ SOURCES: dict[str, tuple[Source, ...]] = {
 BY_HAND = {"imagenet32": "imagenet32/val_data.npz"}
 """A file of each data set that cannot be downloaded without an account."""
 
+REDUCED = {"flowers102": "flowers102-64/labels.csv"}
+"""A file of a smaller copy that is read where the official files are not there; a run's provenance names its folder."""
+
 INCEPTION = "inception-2015-12-05.pt"
 """Name of the Inception weights' file."""
 
@@ -112,4 +115,5 @@ def inception_weights() -> Path:
 def there(name: str) -> bool:
     """Whether a data set's official files are below DATA_ROOT; true for those that need none."""
     needed = [source.makes for source in SOURCES.get(name, ())] + ([BY_HAND[name]] if name in BY_HAND else [])
-    return all((data_root() / path).exists() for path in needed)
+    root = data_root()
+    return all((root / path).exists() for path in needed) or (name in REDUCED and (root / REDUCED[name]).exists())

@@ -123,10 +123,12 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         WganlibError: the folder holds another spec's results, or a file is missing or damaged.
     """
     kind = spec.dataset.shape.kind
-    if (scoring.network == "none") != (kind != "images") or (scoring.network != "none" and classifier_folder is None):
+    if kind == "images" and scoring.network != "none" and classifier_folder is None:
+        raise WganlibError("--classifier is missing: give the folder that `wganlib classifier` made for the data set")
+    if (scoring.network == "none") != (kind != "images"):
         raise WganlibError(
             f"scoring.network: found {scoring.network!r} for a data set of {kind}; images are scored by 'classifier' or "
-            "'inception' with a classifier's folder, other data by 'none' and measures"
+            "'inception', other data by 'none' and measures"
         )
     runs.check_spec(folder, spec)
     torch.set_num_threads(threads)
