@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from wganlib.architectures import random_set
 from wganlib.datasets.images import Images
+from wganlib.errors import WganlibError, parse
 from wganlib.spec import DatasetSpec, Spec
 
 REPOSITORY = Path(__file__).parent.parent
@@ -53,6 +54,24 @@ def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:
             part = part[name]
         part[last] = value
     return Spec.model_validate(data)
+
+
+def spec_is_refused(spec: Spec, changes: dict[str, Any], words: list[str]) -> None:
+    """A spec with fields replaced (dots reach into parts) is refused in one line that holds the words."""
+    data = spec.model_dump(mode="json", exclude_none=True, exclude={"numerics"})
+    for path, value in changes.items():
+        part: Any = data
+        *parents, last = path.split(".")
+        for name in parents:
+            part = part[name]
+        part[last] = value
+    with pytest.raises(WganlibError) as error:
+        parse(Spec, data, "spec.json")
+    text = str(error.value)
+    assert text.startswith("spec.json: ")
+    assert "\n" not in text
+    for word in words:
+        assert word in text, text
 
 
 def copy_params(folder: Path) -> Path:

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from conftest import make_data
+from conftest import make_data, spec_is_refused
 from test_architectures import CONSTRAINTS, small_spec
 
-from wganlib.errors import WganlibError, parse
-from wganlib.spec import Spec
+from wganlib.errors import WganlibError
 from wganlib.training import Trainer, sample
 
 
@@ -89,21 +88,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "changes", "words"), BAD)
 def test_what_does_not_fit_together_is_refused_in_one_line(name, changes, words):
-    data = small_spec(name, CONSTRAINTS["none"]).model_dump(mode="json", exclude_none=True)
-    del data["numerics"]
-    for path, value in changes.items():
-        part = data
-        *parents, last = path.split(".")
-        for parent in parents:
-            part = part[parent]
-        part[last] = value
-    with pytest.raises(WganlibError) as error:
-        parse(Spec, data, "spec.json")
-    text = str(error.value)
-    assert text.startswith("spec.json: ")
-    assert "\n" not in text
-    for word in words:
-        assert word in text, text
+    spec_is_refused(small_spec(name, CONSTRAINTS["none"]), changes, words)
 
 
 def test_labels_asked_of_an_unconditional_generator_and_a_batch_larger_than_the_data_are_refused():

@@ -33,13 +33,7 @@ class CifarDcganSpec(Part):
     def critic_nodes(self, data: DataShape) -> list[Node]:
         """Three strided 5x5 convolutions and a linear layer."""
         start_side(self.family, data, 8, 16)
-        dim, norm = scaled(self.width, 128), self.critic_normalization
-        return [
-            conv("down1", dim, 5, 2, nonlinearity="leaky_relu"),
-            conv("down2", 2 * dim, 5, 2, normalization=norm, nonlinearity="leaky_relu"),
-            conv("down3", 4 * dim, 5, 2, normalization=norm, nonlinearity="leaky_relu"),
-            linear("output", 1),
-        ]
+        return _critic(scaled(self.width, 128), self.critic_normalization)
 
 
 class MnistSpec(Part):
@@ -73,10 +67,14 @@ class MnistSpec(Part):
     def critic_nodes(self, data: DataShape) -> list[Node]:
         """Three strided 5x5 convolutions and a linear layer; sides are rounded up when halved."""
         start_side(self.family, data, 4, 8)
-        dim, norm = scaled(self.width, 64), self.critic_normalization
-        return [
-            conv("down1", dim, 5, 2, nonlinearity="leaky_relu"),
-            conv("down2", 2 * dim, 5, 2, normalization=norm, nonlinearity="leaky_relu"),
-            conv("down3", 4 * dim, 5, 2, normalization=norm, nonlinearity="leaky_relu"),
-            linear("output", 1),
-        ]
+        return _critic(scaled(self.width, 64), self.critic_normalization)
+
+
+def _critic(dim: int, norm: Literal["none", "batch", "layer"]) -> list[Node]:
+    after: dict[str, Any] = {"normalization": norm, "nonlinearity": "leaky_relu"}
+    return [
+        conv("down1", dim, 5, 2, nonlinearity="leaky_relu"),
+        conv("down2", 2 * dim, 5, 2, **after),
+        conv("down3", 4 * dim, 5, 2, **after),
+        linear("output", 1),
+    ]
