@@ -350,3 +350,11 @@ def test_samples_of_a_conditional_generator_have_the_asked_classes():
     assert torch.cat(seen)[:10].tolist() == wanted.tolist()
     list(sample(Recorded(), spec, 200, 100, torch.Generator().manual_seed(0)))
     assert set(torch.cat(seen[-2:]).tolist()) == set(range(10))
+
+
+@pytest.mark.parametrize(("name", "filters"), [("cifar_dcgan", 128), ("mnist", 64)])
+def test_normalised_critics_have_two_parameters_more_a_channel_of_all_but_the_first_convolution(name, filters):
+    for norm in ("batch", "layer"):
+        nodes, shape = _nodes(name, "critic", critic_normalization=norm)
+        assert parameter_count(nodes, shape) == ENTRIES[name].expected(1) + 2 * (2 * filters + 4 * filters)
+        assert [layer.normalization for layer, _ in weight_layers(nodes, shape)] == ["none", norm, norm, "none"]

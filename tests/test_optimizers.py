@@ -308,3 +308,15 @@ def test_a_run_without_a_generator_has_its_files_and_says_why_it_makes_no_sample
     assert all((folder / name).exists() for name in runs.FILES)
     with pytest.raises(WganlibError, match="its generator has no network to sample from"):
         runs.load_generator(folder, spec)
+
+
+def test_the_generator_s_own_labels_are_drawn_from_all_classes():
+    spec = small_spec("cifar_resnet conditional", CONSTRAINTS["none"], generator_batch_size=64)
+    trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
+    seen = []
+    trainer.generator.register_forward_hook(lambda m, inputs, output: seen.append(inputs[1]))
+    for _ in range(3):
+        trainer.generator_step()
+    counts = torch.bincount(torch.cat(seen), minlength=10)
+    assert counts.tolist() == pytest.approx([19.2] * 10, abs=14)  # 192 draws: more than three standard deviations
+    assert len(counts) == 10
