@@ -7,6 +7,7 @@ The names here are also the names that a spec may use, so that a plan can be che
 
 NUMERICS: dict[str, int] = {
     "training": 1,
+    "stack": 1,
     "objective:minimax_gan": 1,
     "objective:nonsaturating_gan": 1,
     "objective:lsgan": 1,
@@ -44,6 +45,11 @@ NUMERICS: dict[str, int] = {
     "dataset:lgan_case1": 1,
     "dataset:lgan_case2": 1,
     "dataset:lgan_case3": 1,
+    "dataset:parallel_lines": 1,
+    "dataset:two_gaussians": 1,
+    "dataset:two_points": 1,
+    "dataset:digits_pairs": 1,
+    "dataset:cifar10_pairs": 1,
     "dataset:mnist": 1,
     "dataset:cifar10": 1,
     "dataset:tiny_imagenet": 1,

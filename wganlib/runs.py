@@ -26,6 +26,7 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.spec import Spec
+from wganlib.stacked import StackedTrainer
 from wganlib.training import HISTORY_COLUMNS, Trainer
 
 FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
@@ -95,13 +96,13 @@ def _train_with_checkpoints(trainer: Trainer, checkpoint: Path, folder: Path, ch
                 saved = time.monotonic()
 
 
-def save_checkpoint(trainer: Trainer, path: Path) -> None:
+def save_checkpoint(trainer: Trainer | StackedTrainer, path: Path) -> None:
     """Write the trainer's whole state as one safetensors file, its spec and a checksum in the metadata, atomically."""
     state = trainer.state()
     write_atomic(path, save(state, {"spec": trainer.spec.canonical(), "sha256": _digest(state)}))
 
 
-def load_checkpoint(trainer: Trainer, path: Path) -> None:
+def load_checkpoint(trainer: Trainer | StackedTrainer, path: Path) -> None:
     """Bring a trainer to a checkpoint's state.
 
     Raises:

@@ -30,6 +30,8 @@ class DatasetSpec(Part):
     """How grey levels become numbers, where it is not the data set's usual way; see `wganlib.datasets.images.scaled`."""
     train_limit: PositiveInt | None = None
     """Training examples that are used, the first of a fixed shuffle (Gulrajani et al. 2017, Figure 5b: 1,000 digits)."""
+    offset: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """theta of `parallel_lines`: how far the generated line lies from the real one (Arjovsky et al. 2017, example 1)."""
 
     @field_validator("name")
     @classmethod
@@ -51,6 +53,9 @@ class DatasetSpec(Part):
             raise ValueError(f"data set {self.name!r} has images of {side}x{side}: {found}")
         if self.folder and (self.folder.startswith("/") or ".." in self.folder.split("/")):
             raise ValueError(f"folder: found {self.folder!r}, allowed is a name below DATA_ROOT")
+        if (self.offset is None) == (self.name == "parallel_lines"):
+            advice = "the key 'offset' is missing" if self.offset is None else f"found offset {self.offset}: remove it"
+            raise ValueError(f"offset is the distance of parallel_lines, and theirs alone: {advice}")
         if self.scaling and scaling is None:
             raise ValueError(f"data set {self.name!r} has its own scaling: found {self.scaling!r}, remove it")
         return self
@@ -66,7 +71,7 @@ class DatasetSpec(Part):
         kind, channels, classes, *_, fakes = DATASETS[self.name]
         if self.image_size is not None:
             low = 0.0 if self.scaling_used == "unit" else -1.0
-            return DataShape(kind, (channels, self.image_size, self.image_size), classes, low)
+            return DataShape(kind, (channels, self.image_size, self.image_size), classes, low, fakes)
         if self.length is not None and self.vocabulary_size is not None:
             return DataShape(kind, (self.vocabulary_size, self.length), classes, 0.0)
         return DataShape(kind, (channels,), classes, fakes=fakes)

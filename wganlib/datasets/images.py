@@ -20,6 +20,7 @@ class Images:
     `preprocess(raw, stream)` gives float examples [n, ...] of the spec's shape; where a data set is dequantised or drawn afresh
     it draws from the stream. `fakes(count, stream)`, where a data set has them, draws generated examples [count, ...] that
     belong to it. `notes`: facts for a run's provenance, such as the version of the library that resized the images.
+    `supports`: all real and all generated examples, each [n, ...], where both are finite sets.
     """
 
     train: Tensor
@@ -30,6 +31,7 @@ class Images:
     sha256: str
     fakes: Callable[[int, torch.Generator], Tensor] | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    supports: tuple[Tensor, Tensor] | None = None
 
 
 def scaled(scaling: Scaling, image_size: int | None = None) -> Preprocess:

@@ -13,6 +13,7 @@ from wganlib.datasets.imagenet32 import load_imagenet32
 from wganlib.datasets.images import Images
 from wganlib.datasets.lsun import load_lsun
 from wganlib.datasets.mnist import load_mnist
+from wganlib.datasets.pairs import load_pairs
 from wganlib.datasets.text import load_text
 from wganlib.datasets.toys import load_toy
 from wganlib.errors import WganlibError
@@ -26,6 +27,11 @@ LOADERS: dict[str, Callable[[DatasetSpec], Images]] = {
     "lgan_case1": load_toy,
     "lgan_case2": load_toy,
     "lgan_case3": load_toy,
+    "parallel_lines": load_toy,
+    "two_gaussians": load_toy,
+    "two_points": load_toy,
+    "digits_pairs": load_pairs,
+    "cifar10_pairs": load_pairs,
     "mnist": load_mnist,
     "cifar10": load_cifar10,
     "tiny_imagenet": load_tiny_imagenet,

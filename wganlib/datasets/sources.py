@@ -82,6 +82,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         ),
     ),
 }
+SOURCES["cifar10_pairs"] = SOURCES["cifar10"]
 """Official files by data set. 32x32 ImageNet needs an account at image-net.org; folders are the user's own."""
 
 BY_HAND = {"imagenet32": "imagenet32/val_data.npz"}

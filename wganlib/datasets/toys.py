@@ -27,6 +27,8 @@ def load_toy(spec: DatasetSpec) -> Images:
         points = [gaussians25(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
         return Images(points[0], labels, points[1], labels, lambda raw, _: raw, digest(points[0].numpy()))
     real, fake = DRAWS[spec.name]
+    if spec.offset is not None:
+        fake = _line(spec.offset)
     # There is no content to hash: a drawn sample stands for the distribution.
     found = digest(*(draw(1000, torch.Generator().manual_seed(0)).numpy() for draw in (real, fake) if draw))
     return Images(rows, labels, rows, labels, lambda raw, stream: real(len(raw), stream), found, fakes=fake)
@@ -100,6 +102,20 @@ def _case3_fake(count: int, stream: torch.Generator) -> Tensor:
     return torch.tensor([-0.75, 0.0], device=stream.device) + 0.15 * _normal((count, 2), stream)
 
 
+def _line(x: float) -> Draw:
+    """(x, z) with z uniform on [0, 1) (Arjovsky et al. 2017, example 1)."""
+
+    def draw(count: int, stream: torch.Generator) -> Tensor:
+        z = _uniform((count, 1), stream)
+        return torch.cat([torch.full_like(z, x), z], dim=1)
+
+    return draw
+
+
+def _point(x: float) -> Draw:
+    return lambda count, stream: torch.tensor([[x, 0.0]], device=stream.device).repeat(count, 1)
+
+
 DRAWS: dict[str, tuple[Draw, Draw | None]] = {
     "gaussians8": (gaussians8, None),
     "swiss_roll": (swiss_roll, None),
@@ -107,4 +123,10 @@ DRAWS: dict[str, tuple[Draw, Draw | None]] = {
     "lgan_case1": (lambda count, stream: _square(count, 1.0, 0.5, stream), _case1_fake),
     "lgan_case2": (_squares(0.2), _squares(0.8)),
     "lgan_case3": (_case3_real, _case3_fake),
+    # Arjovsky et al. 2017, example 1; the generated line stands where the spec's offset says.
+    "parallel_lines": (_line(0.0), None),
+    # Arjovsky et al. 2017, Figure 2, which leaves the Gaussians open: N(0, 1) and N(5, 1).
+    "two_gaussians": (lambda count, stream: _normal((count, 1), stream), lambda count, stream: 5 + _normal((count, 1), stream)),
+    # Unit masses at distance 2, where the best slope of every penalised critic has a closed form.
+    "two_points": (_point(1.0), _point(-1.0)),
 }

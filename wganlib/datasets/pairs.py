@@ -1,0 +1,65 @@
+"""Ten real images against ten images of noise (Zhou et al. 2019, section 5.2)."""
+
+import torch
+from torch import Tensor
+
+from wganlib.datasets.cifar10 import load_cifar10
+from wganlib.datasets.digits import load_digits
+from wganlib.datasets.files import digest
+from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.toys import ROWS
+from wganlib.errors import WganlibError
+from wganlib.spec import DatasetSpec
+
+CHOSEN = (1400, 1621, 808, 809, 3687, 6815, 2100, 4037, 9154, 8532)
+"""Training images of CIFAR-10 in the official order (ZhimingZhou/LGANs-for-reproduce, gan_synthetic4.3.py)."""
+
+OFFICIAL_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)
+"""The labels with which CIFAR-10's training images begin in the official order."""
+
+NOISE_SEED = 1000
+
+
+def load_pairs(spec: DatasetSpec) -> Images:
+    """Ten images and ten noise images U[-1, 1), both drawn with replacement; the noise is the same for every seed.
+
+    cifar10_pairs: the paper's ten images where the files have the official order, scaled as (v - 127.5) / 128; otherwise, and
+    for digits_pairs, the first image of each class. Which it was stands in `notes`.
+
+    Raises:
+        WganlibError: the files of CIFAR-10 are missing or damaged, or lack a class.
+    """
+    if spec.name == "cifar10_pairs":
+        whole, preprocess = load_cifar10(DatasetSpec(name="cifar10", image_size=spec.image_size)), scaled("128", spec.image_size)
+    else:
+        whole = load_digits(DatasetSpec(name="digits", image_size=spec.image_size))
+        preprocess = whole.preprocess
+    labels = whole.train_labels
+    if spec.name == "cifar10_pairs" and tuple(labels[:10].tolist()) == OFFICIAL_LABELS and len(labels) > max(CHOSEN):
+        rows, which = list(CHOSEN), "the paper's ten images of CIFAR-10"
+    else:
+        rows, which = [_first(labels, label, spec.name) for label in range(10)], "the first image of each class"
+    real = preprocess(whole.train[rows], torch.Generator().manual_seed(NOISE_SEED))
+    fake = 2 * torch.rand(real.shape, generator=torch.Generator().manual_seed(NOISE_SEED)) - 1
+    index = torch.zeros(ROWS, 1)
+    unlabelled = torch.zeros(ROWS, dtype=torch.int64)
+    return Images(
+        *(index, unlabelled, index, unlabelled),
+        lambda raw, stream: _drawn(real, len(raw), stream),
+        digest(real.numpy(), fake.numpy()),
+        fakes=lambda count, stream: _drawn(fake, count, stream),
+        notes={"pairs": which},
+        supports=(real, fake),
+    )
+
+
+def _drawn(examples: Tensor, count: int, stream: torch.Generator) -> Tensor:
+    rows = torch.randint(len(examples), (count,), generator=stream, device=stream.device)
+    return examples.to(stream.device)[rows]
+
+
+def _first(labels: Tensor, label: int, name: str) -> int:
+    found = (labels == label).nonzero()
+    if len(found) == 0:
+        raise WganlibError(f"{name}: no training image has label {label}: use the whole data set")
+    return int(found[0])
