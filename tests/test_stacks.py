@@ -80,7 +80,8 @@ STACKS = {
         for d, o, c in (("gaussians8", "wgan", PENALTY), ("swiss_roll", "wgan", PENALTY))
     ],
     "dense": [
-        toy("digits_pairs", "sqrt", MAX, architecture=GIVEN | {"dense": True}, seed=s, dataset={"image_size": 8}) for s in (0, 1)
+        toy("digits_pairs", "sqrt", MAX, architecture=GIVEN | {"dense": True}, seed=s, dataset={"image_size": 8})
+        for s in (0, 1)
     ],
     "lines": [toy("parallel_lines", architecture=GIVEN, dataset={"offset": x}) for x in (-0.5, 1.0)],
     "alone": [toy()],

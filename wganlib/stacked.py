@@ -246,7 +246,8 @@ class StackedTrainer:
         loss = self._by_objective(lambda row, f: generator_loss(row, f), self.critic(fake)[..., 0])
         parameters = self.generator.parameters()
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss.sum(), parameters), strict=True):
-            parameter.grad = gradient
+            # Fused optimisers read a gradient in the parameter's order of memory; `grad` gives transposed ones now and then.
+            parameter.grad = gradient.contiguous()
         self.generator_optimizer.step()
         self.finite &= torch.isfinite(loss.detach())
         return loss.detach()

@@ -47,7 +47,9 @@ class StackSpec(Part):
         for index, run in enumerate(self.runs):
             where = f"runs.{index}"
             if run.architecture.family != "toy":
-                raise ValueError(f"{where}: stacks are of toy networks, found family {run.architecture.family!r}: use `wganlib train`")
+                raise ValueError(
+                    f"{where}: stacks are of toy networks, found family {run.architecture.family!r}: use `wganlib train`"
+                )
             for option in ("auxiliary", "generator_ema", "generator_sub_batches"):
                 if getattr(run.method, option) is not None:
                     raise ValueError(f"{where}: a stack does not train with {option}: leave it out, or use `wganlib train`")

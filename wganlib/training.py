@@ -174,7 +174,8 @@ class Trainer:
         # Asking for the generator's gradients alone saves those of the critic's weights.
         parameters = list(self.generator.parameters())
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
+            # Fused optimisers read a gradient in the parameter's order of memory; `grad` gives transposed ones now and then.
+            parameter.grad = gradient.contiguous()
         self.optimizers["generator"].step()
         if self.average is not None:
             self.average.update_parameters(self.generator)

@@ -46,7 +46,9 @@ class ToySpec(Part):
     def generator_nodes(self, data: DataShape) -> list[Node]:
         """Noise to an example of the data's shape, without output nonlinearity; empty if the generator has no network."""
         if self.generator == "given" and not data.fakes:
-            raise ValueError("generator 'given' needs a data set with generated examples of its own, such as lgan_case1 (docs/data.md)")
+            raise ValueError(
+                "generator 'given' needs a data set with generated examples of its own, such as lgan_case1 (docs/data.md)"
+            )
         if self.generator != "mlp":
             return []
         output = linear("output", math.prod(data.shape), init=self._output())

@@ -30,7 +30,10 @@ def load_pairs(spec: DatasetSpec) -> Images:
         WganlibError: the files of CIFAR-10 are missing or damaged, or lack a class.
     """
     if spec.name == "cifar10_pairs":
-        whole, preprocess = load_cifar10(DatasetSpec(name="cifar10", image_size=spec.image_size)), scaled("128", spec.image_size)
+        whole, preprocess = (
+            load_cifar10(DatasetSpec(name="cifar10", image_size=spec.image_size)),
+            scaled("128", spec.image_size),
+        )
     else:
         whole = load_digits(DatasetSpec(name="digits", image_size=spec.image_size))
         preprocess = whole.preprocess
