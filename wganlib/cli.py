@@ -88,6 +88,32 @@ def train(
     typer.echo(f"{results / 'runs' / run.key}: {outcome}")
 
 
+@app.command()
+def stack(
+    spec: Annotated[str, typer.Argument(metavar="STACK", help="A stack's spec: the path of a JSON file, or JSON text.")],
+    results: Results = Path("results"),
+    device: Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 1,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
+    ] = 30.0,
+) -> None:
+    """Train a stack, many toy runs as one program, or go on from its checkpoint."""
+    from wganlib.plan import read_spec
+    from wganlib.stacks import StackSpec
+
+    what = read_spec(StackSpec, spec, "stack")
+    from wganlib.stack_files import train_stack
+
+    try:
+        folder = train_stack(what, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(str(folder))
+
+
 Scoring = Annotated[str, typer.Option("--scoring", help="How to score, as JSON text.")]
 
 
@@ -175,6 +201,23 @@ def collect(
 
 
 @app.command()
+def analyse(
+    experiment: ExperimentArgument,
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+) -> None:
+    """Measure what a toy experiment's figure shows, on its trained stacks, under RESULTS/<scale>/<experiment>/."""
+    from wganlib.plan import load_plan
+
+    loaded = load_plan(params, scale)
+    toy = loaded.toy(experiment)
+    from wganlib.analysis import analyse as analyse_toy
+
+    typer.echo(str(analyse_toy(toy, results, results / loaded.scale / experiment)))
+
+
+@app.command()
 def report(
     name: Annotated[str, typer.Argument(metavar="REPORT", help="Name of the report, for instance table2.")],
     scale: Scale = None,
@@ -182,7 +225,7 @@ def report(
     results: Results = Path("results"),
     reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
 ) -> None:
-    """Typeset a report from collected tables."""
+    """Typeset a report or a figure from collected tables."""
     from wganlib.plan import load_plan
     from wganlib.reporting import write_report
 

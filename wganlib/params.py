@@ -46,6 +46,8 @@ class ScaleParams(Part):
     threads: PositiveInt
     checkpoint_seconds: PositiveFloat
     throughput: Throughput
+    toy_throughput: Throughput
+    """Of the machine that trains the stacks of `params/toys/`."""
     methods: dict[str, dict[str, Any]] = {}
     """Keys of a method that this scale sets otherwise than `params/methods/<method>.yaml`."""
 
@@ -157,3 +159,12 @@ def read_yaml(path: Path) -> Any:
         raise WganlibError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WganlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
+
+
+def merged(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `overrides`, nested mappings key by key."""
+    result = dict(base)
+    for key, value in overrides.items():
+        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+        result[key] = merged(base[key], value) if nested else value
+    return result

@@ -13,8 +13,10 @@ from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, ther
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
 from wganlib.method import MethodSpec
-from wganlib.params import Config, ExperimentParams, ExperimentScale, Grid, MethodParams, Published, ScaleParams, read_yaml
+from wganlib.params import Config, ExperimentParams, ExperimentScale, Grid, MethodParams, Published, ScaleParams, merged, read_yaml
 from wganlib.spec import ClassifierSpec, Spec
+from wganlib.stacks import StackSpec
+from wganlib.toys import Toy, load_toys, stack_seconds
 
 Label = str | int | float | bool
 
@@ -58,6 +60,7 @@ class Plan:
     published: Published
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Spec] = field(default_factory=dict)
+    toys: dict[str, Toy] = field(default_factory=dict)
 
     def experiment(self, name: str) -> Experiment:
         """An experiment by its name.
@@ -73,10 +76,30 @@ class Plan:
         """The experiment behind each report."""
         return {report: e.name for e in self.experiments.values() for report in e.params.reports}
 
+    def targets(self) -> dict[str, str]:
+        """Every report `reports/<name>.pdf` of this scale with the title of its experiment."""
+        tables = {report: self.experiments[name].params.title for report, name in self.reports().items()}
+        return tables | {name: toy.params.title for name, toy in self.toys.items()}
+
+    def toy(self, name: str) -> Toy:
+        """A toy experiment by its name.
+
+        Raises:
+            WganlibError: the plan has none of that name.
+        """
+        if name not in self.toys:
+            raise unknown(f"toy experiment at scale {self.scale}", name, self.toys)
+        return self.toys[name]
+
+    def stacks(self) -> dict[str, StackSpec]:
+        """The stacks of all toy experiments by their keys."""
+        return {stack.key: stack for toy in self.toys.values() for stack in toy.stacks}
+
     def obstacles(self) -> list[str]:
         """What must be there before the plan can be trained and scored on this machine; empty if nothing is missing."""
         found = []
-        for name in sorted({spec.dataset.name for spec in self.runs.values()}):
+        stacked = (run for stack in self.stacks().values() for run in stack.runs)
+        for name in sorted({spec.dataset.name for spec in (*self.runs.values(), *stacked)}):
             if not there(name):
                 how = "see docs/data.md" if name in BY_HAND else f"wganlib data fetch {name}"
                 found.append(f"data set {name!r} is not below {data_root()} ({how})")
@@ -96,6 +119,10 @@ class Plan:
     def classifiers(self) -> dict[str, ClassifierSpec]:
         """The classifiers of all runs' data sets by their keys."""
         return {spec.key: spec for spec in map(self.classifier_of, self.runs)}
+
+    def stack_seconds(self) -> dict[str, float]:
+        """Estimated seconds of each stack's training by its key."""
+        return {key: stack_seconds(stack, self.params.toy_throughput) for key, stack in self.stacks().items()}
 
 
 def load_plan(params: Path, scale: str | None = None) -> Plan:
@@ -127,6 +154,10 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
             except WganlibError as error:
                 text = str(error)
                 raise WganlibError(text if text.startswith(str(params)) else f"{path}: scales.{scale}: {text}") from None
+    plan.toys = load_toys(params, scale)
+    for name in plan.toys:
+        if name in plan.reports():
+            raise WganlibError(f"{params / 'toys' / name}.yaml: experiment {plan.reports()[name]!r} has a report of this name")
     return plan
 
 
@@ -136,16 +167,8 @@ def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
     overrides = scale_params.methods.get(path.stem)
     if overrides is None:
         return method
-    merged = data | {"settings": _merged(data["settings"], overrides)}
-    return parse(MethodParams, merged, f"{path} with the overrides of scales/{scale}.yaml")
-
-
-def _merged(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in overrides.items():
-        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        result[key] = _merged(base[key], value) if nested else value
-    return result
+    changed = data | {"settings": merged(data["settings"], overrides)}
+    return parse(MethodParams, changed, f"{path} with the overrides of scales/{scale}.yaml")
 
 
 def _expand(plan: Plan, path: Path, params: ExperimentParams, scale: ExperimentScale) -> None:

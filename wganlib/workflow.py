@@ -64,14 +64,17 @@ def check_targets(plan: Plan, targets: list[str]) -> None:
     """
     for target in targets:
         path = Path(target)
-        if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.reports():
+        if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.targets():
             raise WganlibError(
-                f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.reports())}"
+                f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.targets())}"
             )
 
 
 RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png")
 """Files of a run that its collected tables are made from."""
+
+STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", "provenance.json")
+ANALYSIS_FILES = ("quantities.csv", "arrays.npz", "facts.json")
 
 TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "metrics.json", "real.json", "samples.png")
 
@@ -94,6 +97,14 @@ def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
             parts = [reports / plan.scale / f"{report}{suffix}" for suffix in (".pdf", ".json", ".png")]
             if not (all(path.exists() for path in parts) and (complete or report in PLAN_REPORTS)):
                 _make_old([*parts, reports / f"{report}.pdf"], records)
+    for toy in plan.toys.values():
+        tables = [results / plan.scale / toy.name / name for name in ANALYSIS_FILES]
+        stacks = [results / "stacks" / stack.key / name for stack in toy.stacks for name in STACK_FILES]
+        parts = [reports / plan.scale / f"{toy.name}{suffix}" for suffix in (".pdf", ".json", ".png")]
+        if not all(path.exists() for path in (*tables, *stacks)):
+            _make_old(tables, records)
+        if not all(path.exists() for path in (*tables, *stacks, *parts)):
+            _make_old([*parts, reports / f"{toy.name}.pdf"], records)
 
 
 def _make_old(paths: list[Path], records: Path) -> None:

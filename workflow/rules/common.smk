@@ -31,6 +31,8 @@ for obstacle in PLAN.obstacles():
 
 prepare_jobs(PLAN)
 CLASSIFIERS = PLAN.classifiers()
+STACKS = PLAN.stacks()
+STACK_SECONDS = PLAN.stack_seconds()
 
 # Directives name real environments; without conda they cannot be built, and the lock's own environment serves.
 if (
@@ -53,7 +55,9 @@ wildcard_constraints:
     classifier="|".join(CLASSIFIERS) or "none",
     scale=PLAN.scale,
     experiment="|".join(PLAN.experiments) or "none",
-    report="|".join(PLAN.reports()) or "none",
+    report="|".join(PLAN.targets()) or "none",
+    stack="|".join(STACKS) or "none",
+    toy="|".join(PLAN.toys) or "none",
 
 
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that

@@ -1,3 +1,4 @@
+# The reports of toy experiments are made by rule `figure`.
 rule report:
     input:
         lambda wildcards: expand(
@@ -15,6 +16,8 @@ rule report:
         ),
         numbers="reports/{scale}/{report}.json",
         preview="reports/{scale}/{report}.png",
+    wildcard_constraints:
+        report="|".join(PLAN.reports()) or "none",
     log:
         "logs/report/{scale}/{report}.log",
     conda:

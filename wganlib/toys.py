@@ -1,0 +1,159 @@
+"""Experiments on toy distributions: what `params/toys/` may say, and their expansion into runs and stacks. Needs no torch."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from wganlib.cost import run_seconds
+from wganlib.errors import WganlibError, parse, unknown
+from wganlib.params import Throughput, merged, read_yaml
+from wganlib.parts import Part, PositiveInt
+from wganlib.spec import Spec
+from wganlib.stacks import StackSpec, stacked
+
+Partial = dict[str, Any]
+
+
+class Group(Part):
+    """Runs that are one run's spec but for the options of some axes, each option a part of a spec, and the seed."""
+
+    spec: Partial
+    axes: dict[str, dict[str, Partial]] = {}
+
+
+class ToyScale(Part):
+    """What an experiment asks for at one scale."""
+
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    runs_per_stack: PositiveInt = 64
+    spec: Partial = {}
+    """Parts of the spec of every run."""
+    groups: dict[str, Partial] = {}
+    """Parts of the specs of one group's runs."""
+    only: dict[str, tuple[str, ...]] = {}
+    """The options of an axis that this scale has; all when left out."""
+    settings: Partial = {}
+    """Settings of the analysis that this scale has otherwise."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"seeds must be distinct, found {list(value)}")
+        return value
+
+
+class ToyParams(Part):
+    """`params/toys/<name>.yaml`: runs, what is measured on them, and a figure, `reports/<name>.pdf`."""
+
+    title: str
+    source: str
+    claim: str
+    """What the paper says that its figure shows."""
+    unspecified: tuple[str, ...] = ()
+    """What the paper leaves open, and what stands here instead; the report lists it."""
+    groups: dict[str, Group] = {}
+    runs_of: str | None = None
+    """Another experiment whose runs are measured."""
+    settings: Partial = {}
+    scales: dict[str, ToyScale]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.runs_of is not None and self.groups:
+            raise ValueError("runs_of takes another experiment's runs: leave groups out, or runs_of")
+        axes = {axis: options for group in self.groups.values() for axis, options in group.axes.items()}
+        for name, scale in self.scales.items():
+            for group in scale.groups:
+                if group not in self.groups:
+                    raise ValueError(f"scales.{name}.groups: {unknown('group', group, self.groups)}")
+            for axis, kept in scale.only.items():
+                if axis not in axes:
+                    raise ValueError(f"scales.{name}.only: {unknown('axis', axis, axes)}")
+                for option in kept:
+                    if option not in axes[axis]:
+                        raise ValueError(f"scales.{name}.only.{axis}: {unknown('option', option, axes[axis])}")
+        return self
+
+
+@dataclass(frozen=True)
+class ToyRun:
+    """A run's place in an experiment: the group and the options that it stands for."""
+
+    spec: Spec
+    group: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Toy:
+    """An experiment expanded at a scale."""
+
+    name: str
+    params: ToyParams
+    scale: ToyScale
+    runs: tuple[ToyRun, ...]
+    stacks: tuple[StackSpec, ...]
+
+    @property
+    def settings(self) -> Partial:
+        """Settings of the analysis at this scale."""
+        return merged(self.params.settings, self.scale.settings)
+
+    def digest(self) -> str:
+        """Changes with anything that its tables and figures depend on besides the stacks' own files."""
+        runs = [(run.spec.canonical(), run.group, run.labels) for run in self.runs]
+        value = [self.params.model_dump(mode="json"), self.scale.model_dump(mode="json"), runs]
+        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def load_toys(params: Path, scale: str) -> dict[str, Toy]:
+    """Every experiment of `params/toys/` that exists at the scale, by name.
+
+    Raises:
+        WganlibError: a misspelt key, a value that is not allowed, or an unknown experiment in `runs_of`.
+    """
+    paths = {path.stem: path for path in sorted((params / "toys").glob("*.yaml"))}
+    read = {name: parse(ToyParams, read_yaml(path), str(path)) for name, path in paths.items()}
+    found = {}
+    for name, toy in read.items():
+        if scale not in toy.scales:
+            continue
+        source, where = toy, str(paths[name])
+        if toy.runs_of is not None:
+            if toy.runs_of not in read or scale not in read[toy.runs_of].scales:
+                raise WganlibError(f"{where}: runs_of: {unknown(f'experiment at scale {scale}', toy.runs_of, read)}")
+            source, where = read[toy.runs_of], str(paths[toy.runs_of])
+        at = source.scales[scale]
+        runs = tuple(_runs(source, at, f"{where}: scales.{scale}"))
+        stacks = tuple(stacked([run.spec for run in runs], at.runs_per_stack))
+        found[name] = Toy(name, toy, toy.scales[scale], runs, stacks)
+    return found
+
+
+def _runs(toy: ToyParams, scale: ToyScale, where: str) -> Iterator[ToyRun]:
+    for name, group in toy.groups.items():
+        axes = {
+            axis: {label: part for label, part in options.items() if label in scale.only.get(axis, options)}
+            for axis, options in group.axes.items()
+        }
+        for seed, chosen in itertools.product(scale.seeds, itertools.product(*(options.items() for options in axes.values()))):
+            labels = {axis: label for axis, (label, _) in zip(axes, chosen, strict=True)}
+            value: Partial = {"seed": seed}
+            for _, part in chosen:
+                value = merged(value, part)
+            # What a scale says goes above what an option says, as with methods.
+            value = merged(merged(group.spec, value), merged(scale.spec, scale.groups.get(name, {})))
+            spec = parse(Spec, value, f"{where}: {name} {' '.join(labels.values())}".rstrip())
+            yield ToyRun(spec, name, labels)
+
+
+def stack_seconds(stack: StackSpec, throughput: Throughput) -> float:
+    """Estimated seconds of a stack's training on one core."""
+    return sum(run_seconds(run, throughput) for run in stack.runs)
