@@ -11,8 +11,8 @@ rule stack:
     retries: 1
     conda:
         "../envs/wganlib.yaml"
-    threads: PLAN.params.threads
-    # The longest first, so that no long one is left alone at the end.
+    # One thread at every scale, as costs are estimated; the longest first, so that no long one is left alone at the end.
+    threads: 1
     priority: lambda wildcards: round(STACK_SECONDS[wildcards.stack])
     resources:
         gpu=0 if PLAN.params.device == "cpu" else 1,
