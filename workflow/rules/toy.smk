@@ -14,8 +14,6 @@ rule stack:
     # One thread at every scale, as costs are estimated; the longest first, so that no long one is left alone at the end.
     threads: 1
     priority: lambda wildcards: round(STACK_SECONDS[wildcards.stack])
-    resources:
-        gpu=0 if PLAN.params.device == "cpu" else 1,
     params:
         spec=lambda wildcards: STACKS[wildcards.stack].canonical(),
     shell:
