@@ -13,7 +13,17 @@ from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, ther
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
 from wganlib.method import MethodSpec
-from wganlib.params import Config, ExperimentParams, ExperimentScale, Grid, MethodParams, Published, ScaleParams, merged, read_yaml
+from wganlib.params import (
+    Config,
+    ExperimentParams,
+    ExperimentScale,
+    Grid,
+    MethodParams,
+    Published,
+    ScaleParams,
+    merged,
+    read_yaml,
+)
 from wganlib.spec import ClassifierSpec, Spec
 from wganlib.stacks import StackSpec
 from wganlib.toys import Toy, load_toys, stack_seconds

@@ -10,15 +10,19 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
-# Okabe and Ito 2008; methods also differ by marker, so that colour is never the only sign.
+# Okabe and Ito 2008; methods also differ by marker or dashes, so that colour is never the only sign.
 COLOURS = {"nonsaturating_gan": "#D55E00", "wgan_gp": "#0072B2"}
 MARKERS = {"nonsaturating_gan": "s", "wgan_gp": "o"}
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), "-")
+REAL, FAKE = "#E69F00", "#009E73"
+"""Real examples are orange and generated ones green, as in Gulrajani et al. 2017, Figure 1."""
 TEXT_WIDTH = 6.7
 """Inches between the margins of an A4 page."""
 
 
-def figure(height: float, columns: int) -> tuple[Figure, Any]:
-    """A figure as wide as the text with a row of axes; height in inches."""
+def figure(height: float, columns: int, rows: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """A figure as wide as the text with rows of axes [rows, columns]; height in inches."""
     sns.set_theme(
         context="paper",
         style="ticks",
@@ -36,12 +40,12 @@ def figure(height: float, columns: int) -> tuple[Figure, Any]:
             "pdf.fonttype": 42,
         },
     )
-    return plt.subplots(1, columns, figsize=(TEXT_WIDTH, height), layout="constrained", squeeze=False)
+    return plt.subplots(rows, columns, figsize=(TEXT_WIDTH, height), layout="constrained", squeeze=False, **options)
 
 
 def pdf(drawn: Figure) -> bytes:
-    """A figure as vector PDF without a creation date."""
+    """A figure as vector PDF without a creation date; maps in it that are rasterised have 200 pixels an inch."""
     buffer = io.BytesIO()
-    drawn.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    drawn.savefig(buffer, format="pdf", dpi=200, metadata={"CreationDate": None})
     plt.close(drawn)
     return buffer.getvalue()

@@ -1,0 +1,175 @@
+"""What the figures on toy distributions need beyond scores: one module an experiment of `params/toys/`, its name the same.
+
+Each has QUANTITIES, what it measures, and `analyse(study)`, which measures it on trained runs and keeps the arrays that the
+figure is drawn from. Criteria are proposals, taken from docs/toys.md; judging claims by them is another matter.
+"""
+
+import importlib
+import io
+import math
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from wganlib.analysis.describe import settings_lines
+from wganlib.errors import WganlibError
+from wganlib.files import read_json, write_atomic, write_json
+from wganlib.stack_files import Trained, load_stack
+from wganlib.toys import Toy
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that is measured: what it is, with its unit, and the value that would be in the paper's sense, if there is one.
+
+    `criterion`: "> x", ">= x", "< x", "<= x", "in [a, b]", or "within x", which is of the expected value.
+    """
+
+    title: str
+    criterion: str | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained run with what it stands for in the experiment."""
+
+    group: str
+    labels: dict[str, str]
+    run: Trained
+
+    @property
+    def seed(self) -> int:
+        return self.run.spec.seed
+
+
+@dataclass(frozen=True)
+class Study:
+    """What an analysis looks at: trained runs, empty where an experiment has none, and its settings."""
+
+    members: tuple[Member, ...]
+    settings: dict[str, Any]
+
+    def of(self, group: str | None = None, **labels: str) -> list[Member]:
+        """The members of a group with these options, those that diverged left out, in the order of seeds."""
+        return [
+            member
+            for member in self.members
+            if group in (None, member.group)
+            and all(member.labels.get(axis) == label for axis, label in labels.items())
+            and member.run.outcome == "ok"
+        ]
+
+    def options(self, axis: str, group: str | None = None) -> list[str]:
+        """The options of an axis, in the experiment's order."""
+        members = (m for m in self.members if group in (None, m.group))
+        return list(dict.fromkeys(m.labels[axis] for m in members if axis in m.labels))
+
+
+@dataclass
+class Findings:
+    """Measured quantities, one row each, arrays for the figure, and facts for its caption."""
+
+    quantities: dict[str, Quantity]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, value: float, case: str = "", seed: int | None = None, expected: float | None = None) -> None:
+        """One value of a quantity. `case`: what it was measured on; `seed`: none where chance plays no part."""
+        criterion = self.quantities[name].criterion
+        row = {"quantity": name, "case": case, "seed": seed, "value": float(value), "expected": expected}
+        self.rows.append(row | {"criterion": criterion})
+
+
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+
+
+def meets(criterion: str, value: float, expected: float | None = None) -> bool:
+    """Whether a value is as a criterion says; one that is not a number never is.
+
+    >>> meets("> 0.9", 0.95), meets("in [0.9, 1.3]", 1.4), meets("within 0.1", 2.05, 2.0)
+    (True, False, True)
+
+    Raises:
+        ValueError: a criterion of none of the forms in `Quantity`.
+    """
+    if math.isnan(value):
+        return False
+    words = criterion.split()
+    if len(words) == 2 and words[0] in _COMPARISONS:
+        return _COMPARISONS[words[0]](value, float(words[1]))
+    if len(words) == 2 and words[0] == "within" and expected is not None:
+        return abs(value - expected) <= float(words[1])
+    interval = re.fullmatch(r"in \[(.+), (.+)\]", criterion)
+    if interval is None:
+        raise ValueError(f"criterion {criterion!r}: allowed are '> x', '>= x', '< x', '<= x', 'in [a, b]', 'within x'")
+    return float(interval[1]) <= value <= float(interval[2])
+
+
+def module(name: str) -> Any:
+    """The module of an experiment.
+
+    Raises:
+        WganlibError: there is none of that name.
+    """
+    try:
+        return importlib.import_module(f"wganlib.analysis.{name}")
+    except ModuleNotFoundError:
+        raise WganlibError(
+            f"params/toys/{name}.yaml: no analysis of this name: add wganlib/analysis/{name}.py, or rename the file"
+        ) from None
+
+
+def load_study(toy: Toy, results: Path) -> Study:
+    """The trained runs of an experiment.
+
+    Raises:
+        WganlibError: a stack is not there or damaged.
+    """
+    trained: dict[str, Trained] = {}
+    for stack in toy.stacks:
+        trained |= {run.spec.key: run for run in load_stack(results, stack)}
+    return Study(tuple(Member(run.group, run.labels, trained[run.spec.key]) for run in toy.runs), toy.settings)
+
+
+def analyse(toy: Toy, results: Path, folder: Path) -> Path:
+    """Measure an experiment and write `quantities.csv`, `arrays.npz` and `facts.json` into its folder, which is returned.
+
+    Raises:
+        WganlibError: a stack is not there or damaged, or the experiment has no analysis.
+    """
+    findings: Findings = module(toy.name).analyse(load_study(toy, results))
+    known = [read_json(results / "stacks" / stack.key / "provenance.json") for stack in toy.stacks]
+    outcomes = [outcome for one in known for outcome in one["outcomes"]]
+    facts = findings.facts | {
+        "settings": settings_lines(toy),
+        "titles": {name: quantity.title for name, quantity in findings.quantities.items()},
+        "seeds": list(toy.scale.seeds),
+        "runs": len(outcomes),
+        "diverged": outcomes.count("diverged"),
+        "seconds": round(sum(one["seconds"] for one in known), 1),
+        "commits": sorted({str(one["commit"] or "not recorded") for one in known}),
+        "devices": sorted({one["device"] for one in known}),
+    }
+    table = pd.DataFrame(findings.rows, columns=["quantity", "case", "seed", "value", "expected", "criterion"])
+    table["seed"] = table["seed"].astype("Int64")
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **findings.arrays)
+    write_atomic(folder / "quantities.csv", table.to_csv(index=False, float_format="%.9g").encode())
+    write_atomic(folder / "arrays.npz", buffer.getvalue())
+    write_json(folder / "facts.json", facts)
+    return folder

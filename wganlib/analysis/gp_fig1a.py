@@ -1,0 +1,94 @@
+"""Value surfaces of critics on three toys, the generator fixed at data plus unit noise (Gulrajani et al. 2017, Figure 1a)."""
+
+import math
+
+import numpy as np
+
+from wganlib.analysis import Array, Findings, Member, Quantity, Study
+from wganlib.analysis.maps import assignment, axis, between, gradients, norms, r_squared, samples, surface, values
+from wganlib.method import GradientPenalty
+
+QUANTITIES = {
+    "gradient_norm": Quantity("mean norm of the critic's gradient at the penalty's points; expected 1 + W1 / (2 weight)"),
+    "gradient_norm_weight_10": Quantity("the same at weight 10", "in [0.9, 1.3]"),
+    "beyond_quadratic_clipping": Quantity("share of the surface's variance that the best quadratic leaves, clipping", "< 0.1"),
+    "beyond_quadratic_penalty": Quantity("share of the surface's variance that the best quadratic leaves, penalty", "> 0.3"),
+    "discrimination": Quantity(
+        "critic at the modes less that half way between neighbouring modes, over the range of the surface"
+    ),
+    "discrimination_ratio": Quantity("the last, penalty over clipping", ">= 5"),
+}
+
+
+def modes(data: str) -> tuple[Array, Array] | None:
+    """Centres of the modes [M, 2] of a mixture and the points half way between neighbours [K, 2]; None for the roll."""
+    if data == "gaussians8":
+        angle = np.arange(8) * math.pi / 4
+        centres = 2 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return centres, (centres + np.roll(centres, -1, axis=0)) / 2
+    if data == "gaussians25":
+        places = 2 / 2.828 * np.arange(-2, 3)
+        grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
+        between_rows, between_columns = (grid[1:] + grid[:-1]) / 2, (grid[:, 1:] + grid[:, :-1]) / 2
+        return grid.reshape(-1, 2), np.concatenate([between_rows.reshape(-1, 2), between_columns.reshape(-1, 2)])
+    return None
+
+
+def analyse(study: Study) -> Findings:
+    """Surfaces [grid, grid] over [-limit, limit]^2 of the first seed, and the quantities of every seed."""
+    findings = Findings(QUANTITIES)
+    limit, grid = float(study.settings["limit"]), int(study.settings["grid"])
+    x = axis((-limit, limit), grid)
+    findings.arrays["axis"] = x
+    for data in study.options("data"):
+        transport = None
+        for method in study.options("method"):
+            for member in study.of(data=data, method=method):
+                map_ = surface(member.run.critic, x, x)
+                if member.seed == study.members[0].seed:
+                    findings.arrays[f"{data}/{method}/surface"] = map_.astype(np.float32)
+                    for name, points in zip(("real", "fake"), samples(member.run, 400), strict=True):
+                        findings.arrays[f"{data}/{name}"] = points.numpy()
+                _measure(findings, member, f"{data}, {method}", x, map_)
+            penalised = [
+                m for m in study.of(data=data, method=method) if isinstance(m.run.spec.method.constraint, GradientPenalty)
+            ]
+            if penalised and transport is None:
+                transport = np.mean([_transport(m, int(study.settings["samples"])) for m in penalised])
+            for member in penalised:
+                constraint = member.run.spec.method.constraint
+                assert isinstance(constraint, GradientPenalty)
+                assert transport is not None
+                norm = float(norms(gradients(member.run.critic, between(member.run, 4096))).mean())
+                expected = 1 + float(transport) / (2 * constraint.weight)
+                findings.add("gradient_norm", norm, f"{data}, {method}", member.seed, expected)
+                if constraint.weight == 10:
+                    findings.add("gradient_norm_weight_10", norm, data, member.seed)
+    _ratios(findings)
+    return findings
+
+
+def _measure(findings: Findings, member: Member, case: str, x: Array, map_: Array) -> None:
+    a, b = (axis_.ravel() for axis_ in np.meshgrid(x, x))
+    quadratic = np.stack([np.ones_like(a), a, b, a * a, a * b, b * b], axis=1)
+    clipped = member.run.spec.method.constraint.kind == "clipping"
+    name = "beyond_quadratic_clipping" if clipped else "beyond_quadratic_penalty"
+    findings.add(name, 1 - r_squared(quadratic, map_.ravel()), case, member.seed)
+    places = modes(member.run.spec.dataset.name)
+    if places is not None:
+        at, half_way = (values(member.run.critic, points).mean() for points in places)
+        findings.add("discrimination", (at - half_way) / (map_.max() - map_.min()), case, member.seed)
+
+
+def _transport(member: Member, count: int) -> float:
+    """W1 between the data and the data plus noise, exactly between samples."""
+    real, fake = (part.double().numpy() for part in samples(member.run, count))
+    return assignment(fake, np.random.default_rng(member.seed).permutation(real))[1]
+
+
+def _ratios(findings: Findings) -> None:
+    found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "discrimination"}
+    for (case, seed), value in list(found.items()):
+        data, _, method = case.partition(", ")
+        if method == "penalty" and (f"{data}, clipping", seed) in found:
+            findings.add("discrimination_ratio", value / found[f"{data}, clipping", seed], data, seed)
