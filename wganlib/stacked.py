@@ -69,8 +69,8 @@ class Networks:
             return
         with torch.no_grad():
             for weight in self._weights.values():
-                limit = torch.tensor(limits, device=weight.device).view(-1, *[1] * (weight.ndim - 1))
-                weight.clamp_(-limit, limit)
+                bound = torch.tensor(limits, device=weight.device).view(-1, *[1] * (weight.ndim - 1))
+                weight.clamp_(-bound, bound)
 
     def state(self) -> dict[str, Tensor]:
         """All weights and buffers, those of network i in row i."""

@@ -22,12 +22,11 @@ def form(spec: Spec) -> Form:
     """
     method, data = spec.method, spec.dataset.shape
     constraint = method.constraint
-    penalised = isinstance(constraint, GradientPenalty)
     return (
         spec.architecture.canonical(),
         tuple(map(str, architectures.nodes(spec.architecture, data, "critic"))),
         constraint.kind,
-        constraint.buffer if penalised else getattr(constraint, "order", None),
+        constraint.buffer if isinstance(constraint, GradientPenalty) else getattr(constraint, "order", None),
         *(part.canonical() for part in (method.critic_optimizer, method.generator_optimizer)),
         (method.critic_steps, method.batch_size, method.generator_batch_size, method.critic_warmup),
         (spec.generator_iterations, spec.log_every, spec.snapshots),

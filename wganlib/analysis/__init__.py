@@ -168,7 +168,7 @@ def analyse(toy: Toy, results: Path, folder: Path) -> Path:
     table = pd.DataFrame(findings.rows, columns=["quantity", "case", "seed", "value", "expected", "criterion"])
     table["seed"] = table["seed"].astype("Int64")
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **findings.arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **findings.arrays)
     write_atomic(folder / "quantities.csv", table.to_csv(index=False, float_format="%.9g").encode())
     write_atomic(folder / "arrays.npz", buffer.getvalue())
     write_json(folder / "facts.json", facts)

@@ -24,7 +24,8 @@ def values(critic: nn.Module | Callable[[Tensor], Tensor], points: Array) -> Arr
     """The critic's values [N] at points [N, ...]."""
     with torch.no_grad():
         found = critic(torch.as_tensor(points, dtype=torch.float32))
-    return found[:, 0].double().numpy()
+    result: Array = found[:, 0].double().numpy()
+    return result
 
 
 def surface(critic: nn.Module, x: Array, y: Array) -> Array:
@@ -37,19 +38,20 @@ def gradients(critic: nn.Module, points: Array) -> Array:
     """The critic's gradient with respect to each point, of the points' shape [N, ...]."""
     at = torch.as_tensor(points, dtype=torch.float32).requires_grad_()
     (found,) = torch.autograd.grad(critic(at)[:, 0].sum(), at)
-    return found.double().numpy()
+    result: Array = found.double().numpy()
+    return result
 
 
 def norms(vectors: Array) -> Array:
     """Euclidean norms [N] of vectors [N, ...]."""
-    return np.linalg.norm(vectors.reshape(len(vectors), -1), axis=1)
+    return np.asarray(np.linalg.norm(vectors.reshape(len(vectors), -1), axis=1))
 
 
 def cosines(first: Array, second: Array) -> Array:
     """Cosine [N] between rows of two arrays [N, ...]; not a number where one of them is zero."""
     a, b = first.reshape(len(first), -1), second.reshape(len(second), -1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (a * b).sum(axis=1) / (norms(a) * norms(b))
+        return np.asarray((a * b).sum(axis=1) / (norms(a) * norms(b)))
 
 
 def samples(run: Trained, count: int, generator: nn.Module | None = None) -> tuple[Tensor, Tensor]:
@@ -79,7 +81,7 @@ def between(run: Trained, count: int) -> Array:
 
 
 def assignment(first: Array, second: Array) -> tuple[NDArray[np.int64], float]:
-    """The row of `second` [N, ...] that exact optimal transport gives to each row of `first` [N, ...], and the mean distance."""
+    """The row of `second` [N, ...] that exact optimal transport gives each row of `first` [N, ...], and the mean distance."""
     a, b = first.reshape(len(first), -1), second.reshape(len(second), -1)
     distances = cdist(a, b)
     rows, columns = linear_sum_assignment(distances)

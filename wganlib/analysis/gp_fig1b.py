@@ -1,0 +1,93 @@
+"""Gradient norms through depth, and weights of clipped and penalised critics (Gulrajani et al. 2017, Figure 1b)."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+
+from wganlib.analysis import Array, Findings, Member, Quantity, Study
+from wganlib.analysis.maps import samples
+from wganlib.architectures.modules import WeightLayer
+from wganlib.method import Clipping
+from wganlib.objectives import critic_loss, objective
+from wganlib.stack_files import Trained
+
+QUANTITIES = {
+    "slope_penalty": Quantity("decades of gradient norm a layer, towards the input, penalty", "in [-0.15, 0.15]"),
+    "slope_vanishing": Quantity("decades of gradient norm a layer, towards the input, small thresholds", "< -0.5"),
+    "slope_exploding": Quantity("decades of gradient norm a layer, towards the input, large threshold", "> 0"),
+    "at_limits_clipping": Quantity("share of weights within 2 % of the clipping limits", "> 0.6"),
+    "at_limits_penalty": Quantity("share of weights within 2 % of the largest weight, penalty", "< 0.05"),
+}
+
+
+def layer_norms(run: Trained, batches: int) -> Array:
+    """Mean over examples of the norm of d loss / d h for the output h of each hidden layer, times the batch size, [layers].
+
+    The loss is the critic's on a real and a generated batch, without penalty, and a mean over each: times the batch size its
+    gradient at one example is that of the critic's value there. In float64, as clipped critics' gradients are tiny.
+    """
+    critic = copy.deepcopy(run.critic).double()
+    size, row = run.spec.method.batch_size, objective(run.spec.method.objective)
+    real, fake = (part.double() for part in samples(run, size * batches))
+    found = []
+    for on_real, on_fake in zip(torch.split(real, size), torch.split(fake, size), strict=True):
+        outputs, value = _through(critic, torch.cat([on_real, on_fake]))
+        loss = critic_loss(row, value[:size, 0], value[size:, 0])
+        gradients = torch.autograd.grad(loss, outputs)
+        found.append([float(g.norm(dim=1).mean()) * size for g in gradients])
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _through(critic: nn.Module, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The outputs of the hidden layers, after their nonlinearity, and the critic's value [N, 1]."""
+    outputs = []
+    for module in critic.children():
+        x = module(x)
+        if isinstance(module, WeightLayer) and module.layer.nonlinearity is not None:
+            outputs.append(x)
+    return outputs, x
+
+
+def slope(norms: Array) -> float:
+    """Least-squares slope of log10 norm a layer from the output towards the input; norms [layers], the input's side first."""
+    layers = np.arange(len(norms))
+    positive = norms > 0
+    return float(-np.polyfit(layers[positive], np.log10(norms[positive]), 1)[0]) if positive.sum() > 1 else float("nan")
+
+
+def weights(run: Trained) -> Array:
+    """All entries of the critic's weight matrices, [N]; biases left out."""
+    found: Array = torch.cat([p.detach().flatten() for p in run.critic.parameters() if p.ndim > 1]).double().numpy()
+    return found
+
+
+def at_limits(values: Array, limit: float) -> float:
+    """Share of values within 2 % of -limit or limit."""
+    return float((np.abs(values) >= 0.98 * limit).mean())
+
+
+def analyse(study: Study) -> Findings:
+    """Norms [layers] of every run, and the first seed's weights as histograms."""
+    findings = Findings(QUANTITIES)
+    for member in study.of():
+        method = member.labels["method"]
+        norms = layer_norms(member.run, int(study.settings["batches"]))
+        findings.arrays[f"norms/{method}/{member.seed}"] = norms
+        _measure(findings, member, norms, weights(member.run))
+        if member.seed == study.members[0].seed:
+            counts, edges = np.histogram(weights(member.run), bins=int(study.settings["bins"]))
+            findings.arrays[f"weights/{method}"] = np.stack([edges[:-1], edges[1:], counts / counts.sum()])
+    return findings
+
+
+def _measure(findings: Findings, member: Member, norms: Array, values: Array) -> None:
+    method, constraint = member.labels["method"], member.run.spec.method.constraint
+    if not isinstance(constraint, Clipping):
+        findings.add("slope_penalty", slope(norms), method, member.seed)
+        findings.add("at_limits_penalty", at_limits(values, np.abs(values).max()), method, member.seed)
+        return
+    name = "slope_exploding" if constraint.limit >= 0.1 else "slope_vanishing"
+    findings.add(name, slope(norms), method, member.seed)
+    findings.add("at_limits_clipping", at_limits(values, constraint.limit), method, member.seed)

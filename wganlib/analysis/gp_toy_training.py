@@ -1,0 +1,67 @@
+"""Generators trained on three toys: samples over time, and their exact distance to the data."""
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from wganlib.analysis import Array, Findings, Member, Quantity, Study
+from wganlib.analysis.gp_fig1a import modes
+from wganlib.analysis.maps import assignment, samples
+
+QUANTITIES = {
+    "w1": Quantity("exact W1 between as many generated and real samples; expected: between real ones and real ones"),
+    "w1_over_time": Quantity("the same after fewer generator iterations"),
+    "w1_clipping_over_penalty": Quantity("W1 with clipping over W1 with penalty", "> 1"),
+    "modes": Quantity("share of modes that are nearest to at least a quarter of their due number of samples"),
+    "near_modes": Quantity("share of samples within 4 standard deviations of a mode"),
+}
+STD = {"gaussians8": 0.02 / 1.414, "gaussians25": 0.05 / 2.828}
+
+
+def modes_found(points: Array, centres: Array) -> float:
+    """Share of centres [M, 2] that are the nearest one of at least 1 / (4 M) of the points [N, 2]."""
+    counts = np.bincount(cdist(points, centres).argmin(axis=1), minlength=len(centres))
+    return float((counts >= len(points) / (4 * len(centres))).mean())
+
+
+def analyse(study: Study) -> Findings:
+    """Samples [N, 2] of the first seed's generators at every snapshot and at the end."""
+    findings = Findings(QUANTITIES)
+    count = int(study.settings["samples"])
+    for data in study.options("data"):
+        for member in study.of(data=data):
+            real, fake = (part.double().numpy() for part in samples(member.run, count))
+            case = f"{data}, {member.labels['method']}"
+            floor = assignment(np.random.default_rng(member.seed).permutation(_other_real(member, count)), real)[1]
+            findings.add("w1", assignment(fake, real)[1], case, member.seed, floor)
+            _modes(findings, member, fake, case)
+            for iteration, generator in member.run.snapshots.items():
+                then = samples(member.run, count, generator)[1].double().numpy()
+                if iteration < member.run.spec.generator_iterations:
+                    findings.add("w1_over_time", assignment(then, real)[1], f"{case}, {iteration}", member.seed, floor)
+                if member.seed == study.members[0].seed:
+                    findings.arrays[f"{case}/{iteration}"] = then.astype(np.float32)
+            if member.seed == study.members[0].seed:
+                findings.arrays[f"{data}/real"] = real.astype(np.float32)
+    _ratios(findings)
+    return findings
+
+
+def _other_real(member: Member, count: int) -> Array:
+    """Real examples [count, 2] that are none of those that generated ones are compared with."""
+    return samples(member.run, 2 * count)[0][count:].double().numpy()
+
+
+def _modes(findings: Findings, member: Member, fake: Array, case: str) -> None:
+    name = member.run.spec.dataset.name
+    places = modes(name)
+    if places is not None:
+        findings.add("modes", modes_found(fake, places[0]), case, member.seed)
+        findings.add("near_modes", (cdist(fake, places[0]).min(axis=1) < 4 * STD[name]).mean(), case, member.seed)
+
+
+def _ratios(findings: Findings) -> None:
+    found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "w1"}
+    for (case, seed), value in list(found.items()):
+        data, _, method = case.partition(", ")
+        if method == "clipping" and (f"{data}, penalty", seed) in found:
+            findings.add("w1_clipping_over_penalty", value / found[f"{data}, penalty", seed], data, seed)

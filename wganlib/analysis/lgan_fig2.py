@@ -1,0 +1,50 @@
+"""Gradient directions of Lipschitz GANs on two Gaussians (Zhou et al. 2019, Figure 2)."""
+
+import numpy as np
+
+from wganlib.analysis import Findings, Member, Quantity, Study
+from wganlib.analysis.directions import rays
+from wganlib.analysis.maps import assignment, axis, cosines, gradients, norms, samples, surface, values
+
+QUANTITIES = {
+    "pointing": Quantity(
+        "share of generated examples whose gradient leads within the radius of a real one, among those of over half the top "
+        "slope",
+        ">= 0.95",
+    ),
+    "cosine": Quantity("mean cosine between gradient and the way that exact transport gives a generated example", "> 0.95"),
+    "share_right": Quantity(
+        "share of generated examples whose gradient leads right; expected: exact transport's", "within 0.1"
+    ),
+    "gap": Quantity("mean critic on real less on generated examples", "> 0"),
+}
+
+
+def analyse(study: Study) -> Findings:
+    """Surfaces [y, x] and gradients [N, 2] of the first seed, quantities of every seed."""
+    findings = Findings(QUANTITIES)
+    x, y = (axis(tuple(study.settings[name]), n) for name, n in zip("xy", study.settings["grid"], strict=True))
+    findings.arrays |= {"x": x, "y": y}
+    for objective in study.options("objective"):
+        for member in study.of(objective=objective):
+            _measure(findings, member, study, objective)
+            if member.seed == study.members[0].seed:
+                real, fake = (part.double().numpy() for part in samples(member.run, int(study.settings["samples"])))
+                chosen = fake[: int(study.settings["arrows"])]
+                findings.arrays |= {f"{objective}/real": real, f"{objective}/fake": fake, f"{objective}/at": chosen}
+                findings.arrays[f"{objective}/gradient"] = gradients(member.run.critic, chosen)
+                findings.arrays[f"{objective}/surface"] = surface(member.run.critic, x, y).astype(np.float32)
+    return findings
+
+
+def _measure(findings: Findings, member: Member, study: Study, case: str) -> None:
+    real, fake = (part.double().numpy() for part in samples(member.run, int(study.settings["samples"])))
+    slopes, ways = gradients(member.run.critic, fake), real[assignment(fake, real)[0]] - fake
+    size = norms(slopes)
+    strong = size > 0.5 * size.max()
+    missed, _ = rays(fake[strong], slopes[strong], real)
+    findings.add("pointing", (missed.min(axis=1) < float(study.settings["radius"])).mean(), case, member.seed)
+    findings.add("cosine", float(np.nan_to_num(cosines(slopes, ways)).mean()), case, member.seed)
+    findings.add("share_right", (slopes[:, 0] > 0).mean(), case, member.seed, float((ways[:, 0] > 0).mean()))
+    on_real, on_fake = values(member.run.critic, real), values(member.run.critic, fake)
+    findings.add("gap", on_real.mean() - on_fake.mean(), case, member.seed)
