@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := .uv/bin/uv
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: help install table2 test check baseline pilot stress lint plan html lock clean
+.PHONY: help install table2 toys list test check baseline pilot stress lint plan html lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,6 +14,12 @@ install: .venv/.installed ## install the locked environment into .venv
 
 table2: install ## train, score and typeset Table 2 at the current scale (the main job)
 	$(SNAKEMAKE) reports/table2.pdf
+
+toys: install ## train, measure and typeset every figure on toy distributions at the current scale
+	$(SNAKEMAKE) toys
+
+list: install ## list every report that the current scale makes
+	$(BIN)/wganlib list
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests

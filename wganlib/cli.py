@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wganlib.errors import WganlibError
+
+if TYPE_CHECKING:
+    from wganlib.plan import Plan
 
 app = typer.Typer(
     help="Plan, train, score and check GAN experiments. Progress bars show on a terminal only.",
@@ -38,6 +41,9 @@ def plan(
     from wganlib.plan import load_plan
 
     loaded = load_plan(params, scale)
+    if experiment in loaded.toys:
+        typer.echo("\n".join(_toy_lines(loaded, [experiment])))
+        return
     chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())
     speed = loaded.params.throughput
     for obstacle in loaded.obstacles():
@@ -56,10 +62,41 @@ def plan(
         typer.echo(line(item.name, keys, str(len(keys - seen))))
         seen |= keys
     typer.echo(line("all, shared runs once", seen, ""))
+    if not experiment and loaded.toys:
+        typer.echo("\n" + "\n".join(_toy_lines(loaded, list(loaded.toys))))
     if write is not None:
         for key in sorted(seen):
             write_json(write / f"{key}.json", json.loads(loaded.runs[key].canonical()))
         typer.echo(f"wrote {len(seen)} specs to {write}")
+
+
+def _toy_lines(plan: "Plan", names: list[str]) -> list[str]:
+    """Runs, stacks and estimated hours of toy experiments."""
+    seconds = plan.stack_seconds()
+    lines = [
+        f"toys at scale {plan.scale}; core hours on: {plan.params.toy_throughput.device}",
+        f"{'toy experiment':<24}{'runs':>6}{'stacks':>8}{'seeds':>7}{'core hours':>12}{'a seed':>9}",
+    ]
+    for name in names:
+        toy = plan.toys[name]
+        hours = sum(seconds[stack.key] for stack in toy.stacks) / 3600
+        seeds = len(toy.scale.seeds)
+        lines.append(f"{name:<24}{len(toy.runs):>6}{len(toy.stacks):>8}{seeds:>7}{hours:>12.2f}{hours / seeds:>9.2f}")
+    keys = {stack.key for name in names for stack in plan.toys[name].stacks}
+    runs = sum(len(plan.stacks()[key].runs) for key in keys)
+    total = sum(seconds[key] for key in keys) / 3600
+    return [*lines, f"{'all, shared stacks once':<24}{runs:>6}{len(keys):>8}{'':>7}{total:>12.2f}"]
+
+
+@app.command("list")
+def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
+    """List every report that this scale makes; `snakemake --cores all reports/<name>.pdf` makes one."""
+    from wganlib.plan import load_plan
+
+    loaded = load_plan(params, scale)
+    typer.echo(f"scale {loaded.scale}")
+    for name, title in loaded.targets().items():
+        typer.echo(f"reports/{name + '.pdf':<24}{title}")
 
 
 @app.command()

@@ -1,0 +1,467 @@
+"""What the figures on toy distributions measure, against closed forms, finite differences and brute force."""
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment, minimize_scalar
+from scipy.stats import norm
+from test_stacks import CPU, GIVEN, toy
+from torch import Tensor, nn
+
+from wganlib.analysis import (
+    Findings,
+    Member,
+    Study,
+    directions,
+    gp_fig1a,
+    gp_fig1b,
+    gp_toy_training,
+    lgan_fig1,
+    lgan_fig2,
+    lgan_fig3,
+    lgan_fig6_toy,
+    lgan_fig12,
+    maps,
+    meets,
+    wgan_fig1,
+    wgan_fig2,
+)
+from wganlib.architectures.build import build_critic
+from wganlib.datasets.loading import load
+from wganlib.spec import Spec
+from wganlib.stack_files import Trained
+from wganlib.streams import stream
+
+
+class Critic(nn.Module):
+    """A critic given as a function of examples [N, ...] to values [N]."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)[:, None]
+
+
+def trained(spec: Spec, critic: Callable[[Tensor], Tensor] | nn.Module, history: pd.DataFrame | None = None) -> Trained:
+    """A run whose critic is known."""
+    module = critic if isinstance(critic, nn.Module) else Critic(critic)
+    return Trained(spec, load(spec.dataset), module, None, {}, history if history is not None else pd.DataFrame(), "ok", 1.0)
+
+
+def member(spec: Spec, critic: Callable[[Tensor], Tensor] | nn.Module, group: str = "critics", **labels: str) -> Member:
+    return Member(group, labels, trained(spec, critic))
+
+
+def value(findings: Findings, quantity: str, case: str | None = None) -> float:
+    found = [r["value"] for r in findings.rows if r["quantity"] == quantity and case in (None, r["case"])]
+    assert len(found) == 1, (quantity, case, findings.rows)
+    return found[0]
+
+
+def expected(findings: Findings, quantity: str) -> float:
+    return next(r["expected"] for r in findings.rows if r["quantity"] == quantity)
+
+
+# Pieces.
+
+
+@pytest.mark.parametrize(
+    ("criterion", "value", "expected", "met"),
+    [
+        ("> 1", 1.0, None, False),
+        (">= 1", 1.0, None, True),
+        ("< -0.5", -0.6, None, True),
+        ("< -0.5", -0.4, None, False),
+        ("<= 1e-8", 2e-8, None, False),
+        ("in [-0.15, 0.15]", 0.16, None, False),
+        ("in [-0.15, 0.15]", -0.15, None, True),
+        ("within 0.1", 2.2, 2.0, False),
+        ("within 0.1", 1.95, 2.0, True),
+        ("> 0", math.nan, None, False),
+    ],
+)
+def test_criteria(criterion: str, value: float, expected: float | None, met: bool) -> None:
+    assert meets(criterion, value, expected) is met
+
+
+def test_a_criterion_of_another_form_is_an_error() -> None:
+    with pytest.raises(ValueError, match="allowed are"):
+        meets("about 3", 3.0)
+
+
+def test_every_criterion_can_be_read() -> None:
+    for module in (
+        gp_fig1a,
+        gp_fig1b,
+        gp_toy_training,
+        lgan_fig1,
+        lgan_fig2,
+        lgan_fig3,
+        lgan_fig6_toy,
+        lgan_fig12,
+        wgan_fig1,
+        wgan_fig2,
+    ):
+        for quantity in module.QUANTITIES.values():
+            if quantity.criterion is not None:
+                meets(quantity.criterion, 0.5, 0.5)
+
+
+def test_gradients_agree_with_finite_differences() -> None:
+    critic = build_critic(toy(architecture={"nonlinearity": "tanh"}), stream(0, "init"))
+    points = np.random.default_rng(0).normal(size=(5, 2))
+    found = maps.gradients(critic, points)
+    double = critic.double()
+    for axis in range(2):
+        step = np.zeros(2)
+        step[axis] = 1e-5
+        high, low = (double(torch.tensor(points + s))[:, 0].detach().numpy() for s in (step, -step))
+        np.testing.assert_allclose(found[:, axis], (high - low) / 2e-5, rtol=1e-4, atol=1e-6)
+
+
+def test_assignment_is_the_best_of_all_permutations_and_costs_distance() -> None:
+    a, b = np.random.default_rng(1).normal(size=(2, 5, 2))
+    rows, cost = maps.assignment(a, b)
+    best = min(np.linalg.norm(a - b[list(p)], axis=1).mean() for p in itertools.permutations(range(5)))
+    assert cost == pytest.approx(best, rel=1e-12)
+    assert np.linalg.norm(a - b[rows], axis=1).mean() == pytest.approx(best, rel=1e-12)
+    line, other = np.random.default_rng(2).normal(size=(2, 50, 1))
+    assert maps.assignment(line, other)[1] == pytest.approx(np.abs(np.sort(line[:, 0]) - np.sort(other[:, 0])).mean())
+
+
+def test_r_squared_is_one_for_what_the_columns_make_and_the_squared_correlation_for_a_line() -> None:
+    x, y = np.random.default_rng(3).normal(size=(2, 40))
+    design = np.stack([np.ones(40), x], axis=1)
+    assert maps.r_squared(design, 2 * x - 1) == pytest.approx(1)
+    assert maps.r_squared(design, y) == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
+
+
+def test_a_surface_has_rows_along_the_second_coordinate() -> None:
+    found = maps.surface(Critic(lambda x: x[:, 0] + 10 * x[:, 1]), np.array([0.0, 1.0]), np.array([0.0, 2.0, 3.0]))
+    np.testing.assert_allclose(found, [[0, 1], [20, 21], [30, 31]])
+
+
+def test_noise_is_added_to_the_same_real_points_and_lines_join_them() -> None:
+    run = trained(toy("swiss_roll", seed=5), lambda x: x[:, 0])
+    real, fake = (part.numpy() for part in maps.samples(run, 4000))
+    noise = fake - real
+    np.testing.assert_allclose(np.cov(noise.T), np.eye(2), atol=0.08)
+    assert abs(np.corrcoef(real[:, 0], noise[:, 0])[0, 1]) < 0.05
+    points = maps.between(run, 4000)
+    share = (points - real) / noise
+    np.testing.assert_allclose(share[:, 0], share[:, 1], rtol=1e-2, atol=1e-2)
+    assert share.min() >= 0
+    assert share.max() <= 1
+
+
+def test_resultant_length() -> None:
+    generator = np.random.default_rng(0)
+    one = generator.normal(size=(1, 30, 2))
+    assert directions.resultant(np.concatenate([one, 3 * one])) == pytest.approx(1)
+    assert directions.resultant(np.concatenate([one, -one])) == pytest.approx(0, abs=1e-12)
+    angle = 2 * math.pi * generator.random((4, 20_000))
+    random = np.stack([np.cos(angle), np.sin(angle)], axis=2)
+    # The mean length of a walk of four unit steps in the plane is 1.7991 (Borwein and others, 2011).
+    assert directions.resultant(random) == pytest.approx(1.7991 / 4, abs=0.005)
+
+
+def test_rays_begin_at_their_origins() -> None:
+    missed, along = directions.rays(
+        np.array([[0.0, 0.0]]), np.array([[2.0, 0.0]]), np.array([[3.0, 4.0], [-3.0, 4.0], [5.0, 0.0]])
+    )
+    np.testing.assert_allclose(missed, [[4, 5, 0]])
+    np.testing.assert_allclose(along, [[3, 0, 5]])
+
+
+def test_image_cosines_and_increments() -> None:
+    generator = np.random.default_rng(0)
+    fake, real = generator.uniform(-1, 1, size=(2, 4, 1, 3, 3))
+    gradient = 0.3 * (real[[2, 0, 1, 3]] - fake)
+    found = directions.image_cosines(gradient, fake, real)
+    assert found.argmax(axis=1).tolist() == [2, 0, 1, 3]
+    np.testing.assert_allclose(found.max(axis=1), 1)
+    way = (real[1] - fake[0]).ravel()
+    by_hand = gradient[0].ravel() @ way / np.linalg.norm(gradient[0]) / np.linalg.norm(way)
+    assert found[0, 1] == pytest.approx(by_hand)
+    rows = directions.increments(fake[0], gradient[0], real[2], 9)
+    np.testing.assert_allclose(rows[5], real[2], atol=1e-12)
+    np.testing.assert_allclose(rows[8] - real[2], (real[2] - fake[0]) / 2, atol=1e-12)
+
+
+# Figures.
+
+
+@pytest.mark.parametrize("data", ["gaussians8", "gaussians25"])
+def test_the_modes_are_those_of_the_data(data: str) -> None:
+    places = gp_fig1a.modes(data)
+    assert places is not None
+    centres, half_way = places
+    real = maps.samples(trained(toy(data), lambda x: x[:, 0]), 5000)[0].numpy()
+    distance = np.linalg.norm(real[:, None] - centres, axis=2)
+    assert distance.min(axis=1).max() < 6 * gp_toy_training.STD[data]
+    assert len(set(distance.argmin(axis=1))) == len(centres)
+    # A point half way is as far from its two nearest modes.
+    nearest = np.sort(np.linalg.norm(half_way[:, None] - centres, axis=2), axis=1)
+    np.testing.assert_allclose(nearest[:, 0], nearest[:, 1], rtol=1e-9)
+    assert len(half_way) == {8: 8, 25: 40}[len(centres)]
+
+
+SURFACES = {"grid": 31, "limit": 3.0, "samples": 200}
+
+
+def test_surfaces_of_known_critics() -> None:
+    clipped = toy(constraint={"kind": "clipping", "limit": 0.01})
+    quadratic = member(clipped, lambda x: x[:, 0] ** 2 - x[:, 0] * x[:, 1] + 3, data="8 Gaussians", method="clipping")
+    centres = torch.tensor(gp_fig1a.modes("gaussians8")[0], dtype=torch.float32)  # type: ignore[index]
+    peaks = member(
+        toy(), lambda x: torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), data="8 Gaussians", method="penalty"
+    )
+    study = Study((quadratic, peaks), SURFACES)
+    findings = gp_fig1a.analyse(study)
+    assert value(findings, "beyond_quadratic_clipping") == pytest.approx(0, abs=1e-6)
+    assert value(findings, "beyond_quadratic_penalty") > 0.5
+    assert value(findings, "discrimination", "8 Gaussians, penalty") > 0.9
+    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0.1
+    ratio = value(findings, "discrimination", "8 Gaussians, penalty") / value(
+        findings, "discrimination", "8 Gaussians, clipping"
+    )
+    assert value(findings, "discrimination_ratio") == pytest.approx(ratio)
+
+
+def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
+    sloping = member(toy(seed=3), lambda x: 1.5 * x[:, 0] - 2 * x[:, 1], data="8 Gaussians", method="penalty")
+    findings = gp_fig1a.analyse(Study((sloping,), SURFACES | {"samples": 800}))
+    assert value(findings, "gradient_norm") == pytest.approx(2.5, rel=1e-5)
+    assert value(findings, "gradient_norm_weight_10") == pytest.approx(2.5, rel=1e-5)
+    # W1 between the data and the data plus noise, again, from other samples.
+    source = torch.Generator().manual_seed(11)
+    real, other = (sloping.run.data.preprocess(torch.zeros(800, 1), source) for _ in range(2))
+    cost = torch.cdist(real, other + torch.randn(other.shape, generator=source)).double().numpy()
+    w1 = cost[linear_sum_assignment(cost)].mean()
+    assert expected(findings, "gradient_norm") == pytest.approx(1 + w1 / 20, abs=0.01)
+
+
+def test_the_optimal_discriminator() -> None:
+    x = np.linspace(-8, 8, 101)
+    real, fake = norm.pdf(x, 0), norm.pdf(x, 5)
+    np.testing.assert_allclose(wgan_fig2.optimum(x), real / (real + fake), rtol=1e-9)
+    slope = (wgan_fig2.optimum(np.array([5 + 1e-4])) - wgan_fig2.optimum(np.array([5 - 1e-4])))[0] / 2e-4
+    given = {"data": "two_gaussians", "architecture": GIVEN}
+    exact = member(toy(**given, constraint={"kind": "none"}), lambda x: 12.5 - 5 * x[:, 0], method="discriminator")
+    straight = member(toy(**given), lambda x: -3 * x[:, 0], method="penalty")
+    bent = member(toy(**given, seed=1), lambda x: -torch.relu(x[:, 0] - 2.5), method="clipping")
+    findings = wgan_fig2.analyse(Study((exact, straight, bent), {"points": 401, "limit": 8.0}))
+    assert value(findings, "optimal_slope_at_fake") == pytest.approx(abs(slope), rel=1e-4)
+    assert value(findings, "discriminator_slope_at_fake") == pytest.approx(abs(slope), rel=1e-2)
+    assert value(findings, "discriminator_error") < 1e-5
+    assert value(findings, "critic_linearity", "penalty") == pytest.approx(1)
+    assert value(findings, "critic_slope_share_at_fake", "penalty") == pytest.approx(1)
+    assert value(findings, "critic_linearity", "clipping") < 0.9
+
+
+def test_layer_norms_are_of_each_layers_output() -> None:
+    spec = toy(architecture={"hidden_layers": 3, "hidden_units": 7})
+    run = trained(spec, build_critic(spec, stream(4, "init")))
+    found = gp_fig1b.layer_norms(run, 3)
+    matrices = [p.detach().double() for p in run.critic.parameters() if p.ndim > 1]
+    biases = [p.detach().double() for p in run.critic.parameters() if p.ndim == 1]
+    size = spec.method.batch_size
+    rows = []
+    for x in torch.cat([part.double() for part in maps.samples(run, size * 3)]):
+        masks, h = [], x
+        for weight, bias in zip(matrices[:-1], biases[:-1], strict=True):
+            z = weight @ h + bias
+            masks.append((z > 0).double())
+            h = torch.relu(z)
+        back, norms = matrices[-1][0], []
+        for layer in (2, 1, 0):
+            norms.insert(0, float(back.norm()))
+            back = (back * masks[layer]) @ matrices[layer]
+        rows.append(norms)
+    np.testing.assert_allclose(found, np.mean(rows, axis=0), rtol=1e-9)
+
+
+def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
+    assert gp_fig1b.slope(np.array([1000.0, 100.0, 10.0])) == pytest.approx(1.0)  # the input's side is the larger: explodes
+    assert gp_fig1b.slope(np.array([1e-9, 1e-6, 1e-3])) == pytest.approx(-3.0)
+    assert gp_fig1b.at_limits(np.array([0.01, -0.0099, 0.005, 0.0]), 0.01) == 0.5
+    spec = toy()
+    critic = build_critic(spec, stream(0, "init"))
+    matrices = sum(p.numel() for p in critic.parameters() if p.ndim > 1)
+    assert len(gp_fig1b.weights(trained(spec, critic))) == matrices
+
+
+def test_found_modes() -> None:
+    centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    points = np.concatenate([np.repeat(centres[:1], 94, axis=0), np.repeat(centres[1:2], 6, axis=0)])
+    assert gp_toy_training.modes_found(points, centres) == 0.25  # a quarter of the due 25 is 6.25
+    points[93] = centres[1]
+    assert gp_toy_training.modes_found(points, centres) == 0.5
+
+
+def test_distances_between_parallel_lines() -> None:
+    assert wgan_fig1.closed_forms(0.3) == {"em": 0.3, "js": math.log(2), "tv": 1.0, "kl": math.inf, "reverse_kl": math.inf}
+    assert set(wgan_fig1.closed_forms(0).values()) == {0.0}
+    for theta in (-0.7, 0.0, 0.01, 1.0):
+        assert wgan_fig1.paired_transport(theta, 60, np.random.default_rng(0)) == pytest.approx(abs(theta), abs=1e-12)
+    assert wgan_fig1.js_estimate(np.full(9, 50.0), np.full(5, -50.0)) == pytest.approx(math.log(2), abs=1e-9)
+    assert wgan_fig1.js_estimate(np.zeros(9), np.zeros(5)) == pytest.approx(0, abs=1e-12)
+    # Two masses that overlap by half: JS by its definition.
+    p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
+    m = (p + q) / 2
+    js = sum(0.5 * a * math.log(a / b) for d in (p, q) for a, b in zip(d, m, strict=True) if a > 0)
+    logits = np.array([50.0, 0.0, -50.0])
+    assert wgan_fig1.js_estimate(logits[:2], logits[1:]) == pytest.approx(js, abs=1e-9)
+
+
+def test_estimates_of_known_networks_on_parallel_lines() -> None:
+    members = []
+    for theta in ("-1", "0.5"):
+        at = toy("parallel_lines", architecture=GIVEN, dataset={"offset": float(theta)})
+        sign = math.copysign(1, float(theta))
+        members.append(member(at, lambda x, sign=sign: -3 * sign * x[:, 0], method="critic", theta=theta))
+        members.append(
+            member(at, lambda x, t=float(theta): 100 * (abs(t) / 2 - x[:, 0].abs()), method="discriminator", theta=theta)
+        )
+    findings = wgan_fig1.analyse(Study(tuple(members), {"samples": 50, "evaluation": 200}))
+    for theta in ("-1", "0.5"):
+        assert value(findings, "em_critic", f"theta {theta}") == pytest.approx(abs(float(theta)), rel=1e-5)
+        assert value(findings, "js_discriminator", f"theta {theta}") == pytest.approx(math.log(2), abs=1e-6)
+        assert value(findings, "tv_discriminator", f"theta {theta}") == 1
+        assert value(findings, "em_sampled", f"theta {theta}") >= abs(float(theta))
+    assert value(findings, "em_slope") == pytest.approx(1, rel=1e-4)
+
+
+def test_the_unrestricted_optimum() -> None:
+    for real, fake in ((0.2, 0.8), (0.8, 0.2), (0.5, 0.1)):
+        best = minimize_scalar(lambda f, r=real, g=fake: g * (f + 1) ** 2 + r * (f - 1) ** 2).x
+        assert lgan_fig1.optimum(real, fake) == pytest.approx(best, abs=1e-6)
+
+
+PLANE = {"samples": 200, "x": [-2.0, 2.0], "y": [-1.5, 1.5], "grid": [5, 4], "arrows": 7, "radius": 0.15}
+
+
+def test_gradients_that_point_to_the_data_and_away_from_it() -> None:
+    spec = toy("lgan_case1", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN)
+    other = toy("lgan_case1", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN, seed=1)
+    for sign in (1, -1):
+        towards = member(spec, lambda x, sign=sign: sign * x[:, 0], "figure", case="disjoint squares")
+        away = member(other, lambda x, sign=sign: -sign * x[:, 0], "figure", case="disjoint squares")
+        findings = lgan_fig1.analyse(Study((towards, away), PLANE))
+        cosines = [row["value"] for row in findings.rows if row["quantity"] == "cosine"]
+        assert cosines[0] * sign > 0.85  # every real example lies right of every generated one, two units away
+        assert cosines[1] == pytest.approx(-cosines[0], abs=0.02)
+        assert value(findings, "resultant_seeds") == pytest.approx(0, abs=1e-9)
+    squares = toy("lgan_case2", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN)
+    best = member(squares, lambda x: 0.6 * torch.sign(x[:, 0]) + 0 * x[:, 1], "figure", case="overlapping squares")
+    findings = lgan_fig1.analyse(Study((best,), PLANE))
+    for name in ("left_square", "right_square"):
+        assert value(findings, name) == pytest.approx(expected(findings, name), abs=1e-6)
+    assert expected(findings, "left_square") == pytest.approx(-0.6)
+
+
+def test_gradients_on_two_gaussians() -> None:
+    spec = toy("lgan_case3", architecture=GIVEN)
+    modes = torch.tensor([[-1.25, 0.0], [1.0, 0.0]])
+
+    def transported(x: Tensor) -> Tensor:
+        # Right of the generated mean towards the right mode, left of it towards the left one: what exact transport does.
+        target = modes[(x[:, 0] > -0.75).long()]
+        return -(x - target).norm(dim=1)
+
+    findings = lgan_fig2.analyse(Study((member(spec, transported, objective="x"),), PLANE))
+    # Not 1: near examples travel 0.4, and transport matches them with examples that spread by 0.15.
+    assert value(findings, "cosine") > 0.7
+    assert abs(value(findings, "share_right") - expected(findings, "share_right")) < 0.1
+    assert expected(findings, "share_right") == pytest.approx(0.5, abs=0.1)
+    assert value(findings, "pointing") > 0.95
+    findings = lgan_fig2.analyse(Study((member(spec, lambda x: x[:, 1], objective="x"),), PLANE))
+    assert value(findings, "pointing") < 0.5
+    assert abs(value(findings, "cosine")) < 0.3
+    findings = lgan_fig2.analyse(Study((member(spec, lambda x: -x[:, 0].abs(), objective="x"),), PLANE))
+    assert value(findings, "gap") < 0  # real examples lie farther out
+
+
+def test_wandering_offsets() -> None:
+    steps = np.arange(200)
+    sway = np.sin(steps)
+
+    def history(offset: Any, gap: float) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"generator_iteration": steps, "critic_on_real": offset + gap / 2, "critic_on_fake": offset - gap / 2}
+        )
+
+    assert lgan_fig6_toy.wander(history(3 + 0.01 * steps, 2.0)) == pytest.approx(0, abs=1e-9)  # a trend does not count
+    assert lgan_fig6_toy.wander(history(sway, 2.0)) == pytest.approx(sway[100:].std() / 2, rel=0.01)
+    assert lgan_fig6_toy.wander(history(sway, 4.0)) == pytest.approx(sway[100:].std() / 4, rel=0.01)
+    members = []
+    for objective, size in (("x", 1.0), ("exp x", 0.1)):
+        for seed in (0, 1):
+            run = trained(toy(seed=seed), lambda x: x[:, 0], history(size * (sway + 10 * seed), 2.0))
+            members.append(Member("critics", {"objective": objective}, run))
+    findings = lgan_fig6_toy.analyse(Study(tuple(members), {}))
+    assert [row["value"] for row in findings.rows if row["quantity"] == "wander_ratio"] == pytest.approx([10, 10])
+    assert value(findings, "seed_spread_ratio") == pytest.approx(10)
+    assert value(findings, "seed_spread", "x") == pytest.approx(10 / math.sqrt(2) / 2, rel=1e-6)
+
+
+PAIRS = {"architecture": GIVEN, "dataset": {"image_size": 8}}
+
+
+def test_gradients_of_known_critics_on_images() -> None:
+    spec = toy("digits_pairs", **PAIRS)
+    data = load(spec.dataset)
+    assert data.supports is not None
+    real, fake = data.supports
+    plan = maps.assignment(fake.numpy(), real.numpy())[0]
+
+    def transported(x: Tensor) -> Tensor:
+        target = real[plan][torch.cdist(x.flatten(1), fake.flatten(1)).argmin(dim=1)]
+        return -(x - target).flatten(1).norm(dim=1)
+
+    findings = lgan_fig3.analyse(
+        Study(
+            (member(spec, transported, objective="x"), member(spec, lambda x: x.sum(dim=(1, 2, 3)), objective="y")),
+            {"steps": 9},
+        )
+    )
+    assert value(findings, "max_cosine", "x") == pytest.approx(1, abs=1e-5)
+    assert value(findings, "distinct", "x") == 10
+    assert value(findings, "transport", "x") == 10
+    assert value(findings, "max_cosine", "y") < 0.9
+    assert 0 <= value(findings, "agreement") < 10
+    rows = findings.arrays["rows"]
+    assert rows.shape == (10, 12, 1, 8, 8)
+    np.testing.assert_allclose(rows[0, 0], fake[0], atol=1e-6)
+    np.testing.assert_allclose(rows[0, -1], real[plan[0]], atol=1e-6)
+    assert abs(rows[0, 1]).max() == pytest.approx(1)
+    assert lgan_fig12.slope_spread(member(spec, lambda x: 3 * x.sum(dim=(1, 2, 3)), constraint="maximum"), 5) < 1e-6
+    assert lgan_fig12.slope_spread(member(spec, lambda x: x.square().sum(dim=(1, 2, 3)), constraint="maximum"), 5) > 0.05
+    both = Study(
+        (
+            member(spec, transported, constraint=lgan_fig12.REFERENCE),
+            member(spec, lambda x: x.sum(dim=(1, 2, 3)), constraint="two-sided"),
+        ),
+        {"steps": 9, "along": 5},
+    )
+    findings = lgan_fig12.analyse(both)
+    drop = value(findings, "max_cosine_maximum") - value(findings, "max_cosine")
+    assert value(findings, "deficit") == pytest.approx(drop)
+    assert drop > 0.05
+
+
+def test_a_study_leaves_out_runs_that_diverged() -> None:
+    good, bad = (member(toy(seed=s), lambda x: x[:, 0], data="a") for s in (0, 1))
+    lost = Member(bad.group, bad.labels, Trained(**{**vars(bad.run), "outcome": "diverged"}))
+    study = Study((good, lost), {})
+    assert study.of(data="a") == [good]
+    assert study.options("data") == ["a"]
+    assert CPU.type == "cpu"
