@@ -51,6 +51,9 @@ def cifar10(root):
     return np.stack(made)
 
 
+cifar10_pairs = cifar10
+
+
 def imagenet32(root):
     random = np.random.default_rng(2)
     folder = root / "imagenet32"

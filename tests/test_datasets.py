@@ -27,6 +27,11 @@ SPECS = {
     "lgan_case1": {},
     "lgan_case2": {},
     "lgan_case3": {},
+    "parallel_lines": {"offset": 0.5},
+    "two_gaussians": {},
+    "two_points": {},
+    "digits_pairs": {"image_size": 16},
+    "cifar10_pairs": {"image_size": 32},
     "mnist": {"image_size": 28},
     "cifar10": {"image_size": 32},
     "tiny_imagenet": {"image_size": 32},
@@ -227,6 +232,46 @@ def test_lipschitz_gans_cases_lie_where_the_protocol_says():
     assert left[left[:, 0] < 0].mean(dim=0).tolist() == pytest.approx([-1.25, 0], abs=0.01)
     assert left[left[:, 0] > 0].std(dim=0).tolist() == pytest.approx([0.15, 0.15], abs=0.01)
     assert fake(20_000, stream).mean(dim=0).tolist() == pytest.approx([-0.75, 0], abs=0.01)
+
+
+def test_lines_gaussians_and_points_lie_where_their_papers_say():
+    stream = torch.Generator().manual_seed(0)
+    lines = load(spec_of("parallel_lines", offset=-0.25))
+    real, fake = lines.preprocess(lines.train[:5000], stream), lines.fakes(5000, stream)
+    assert set(real[:, 0].tolist()) == {0.0}
+    assert set(fake[:, 0].tolist()) == {-0.25}
+    for heights in (real[:, 1], fake[:, 1]):
+        assert stats.kstest(heights.numpy(), "uniform").pvalue > 0.001
+    assert not torch.equal(real[:, 1], fake[:, 1])
+    line = load(spec_of("two_gaussians"))
+    assert stats.kstest(line.preprocess(line.train[:5000], stream)[:, 0].numpy(), "norm").pvalue > 0.001
+    assert stats.kstest(line.fakes(5000, stream)[:, 0].numpy() - 5, "norm").pvalue > 0.001
+    points = load(spec_of("two_points"))
+    assert points.preprocess(points.train[:2], stream).tolist() == [[1, 0], [1, 0]]
+    assert points.fakes(2, stream).tolist() == [[-1, 0], [-1, 0]]
+
+
+def test_pairs_are_the_papers_images_in_the_official_order_and_else_the_first_of_each_class(root):
+    records = official.cifar10(root)
+    data = load(spec_of("cifar10_pairs"))
+    assert data.notes["pairs"] == "the first image of each class"
+    np.testing.assert_allclose(data.supports[0][3].numpy().ravel(), (records[0][3, 1:] - 127.5) / 128, atol=1e-6)
+    stream = torch.Generator().manual_seed(0)
+    drawn = data.preprocess(data.train[:64], stream), data.fakes(64, stream)
+    for part, made in zip(data.supports, drawn, strict=True):
+        same = (made[:, None] == part).flatten(2).all(dim=2)
+        assert same.any(dim=1).all()
+        assert int(same.any(dim=0).sum()) > 5
+    assert float(data.supports[1].min()) < -0.99
+    assert float(data.supports[1].max()) > 0.99
+    # Files that begin as the official ones do.
+    pixels = np.random.default_rng(0).integers(0, 256, (10_000, 3073)).astype(np.uint8)
+    pixels[:, 0] = np.resize([6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 0, 5], 10_000)
+    (root / "cifar-10-batches-bin/data_batch_1.bin").write_bytes(pixels.tobytes())
+    paper = load(spec_of("cifar10_pairs"))
+    assert "paper" in paper.notes["pairs"]
+    np.testing.assert_allclose(paper.supports[0][9].numpy().ravel(), (pixels[8532, 1:] - 127.5) / 128, atol=1e-6)
+    assert torch.equal(paper.supports[1], data.supports[1])
 
 
 def test_images_are_decoded_once_and_anew_when_the_files_change(root, monkeypatch):

@@ -42,6 +42,7 @@ MODULES = [
     "datasets/loading.py",
     "datasets/lsun.py",
     "datasets/mnist.py",
+    "datasets/pairs.py",
     "datasets/text.py",
     "datasets/toys.py",
     "method.py",
@@ -54,6 +55,7 @@ MODULES = [
     "scores/measures.py",
     "scores/scoring.py",
     "scores/statistics.py",
+    "stacked.py",
     "streams.py",
     "training.py",
 ]
