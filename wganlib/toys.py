@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from wganlib.cost import run_seconds
 from wganlib.errors import WganlibError, parse, unknown
@@ -18,6 +18,7 @@ from wganlib.spec import Spec
 from wganlib.stacks import StackSpec, stacked
 
 Partial = dict[str, Any]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 class Group(Part):
@@ -30,23 +31,25 @@ class Group(Part):
 class ToyScale(Part):
     """What an experiment asks for at one scale."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    seeds: Seeds
     runs_per_stack: PositiveInt = 64
     spec: Partial = {}
     """Parts of the spec of every run."""
     groups: dict[str, Partial] = {}
     """Parts of the specs of one group's runs."""
+    group_seeds: dict[str, Seeds] = {}
+    """The seeds of a group that has not those of all."""
     only: dict[str, tuple[str, ...]] = {}
     """The options of an axis that this scale has; all when left out."""
     settings: Partial = {}
     """Settings of the analysis that this scale has otherwise."""
 
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError(f"seeds must be distinct, found {list(value)}")
-        return value
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for seeds in (self.seeds, *self.group_seeds.values()):
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"seeds must be distinct, found {list(seeds)}")
+        return self
 
 
 class ToyParams(Part):
@@ -70,7 +73,7 @@ class ToyParams(Part):
             raise ValueError("runs_of takes another experiment's runs: leave groups out, or runs_of")
         axes = {axis: options for group in self.groups.values() for axis, options in group.axes.items()}
         for name, scale in self.scales.items():
-            for group in scale.groups:
+            for group in (*scale.groups, *scale.group_seeds):
                 if group not in self.groups:
                     raise ValueError(f"scales.{name}.groups: {unknown('group', group, self.groups)}")
             for axis, kept in scale.only.items():
@@ -143,7 +146,8 @@ def _runs(toy: ToyParams, scale: ToyScale, where: str) -> Iterator[ToyRun]:
             axis: {label: part for label, part in options.items() if label in scale.only.get(axis, options)}
             for axis, options in group.axes.items()
         }
-        for seed, chosen in itertools.product(scale.seeds, itertools.product(*(options.items() for options in axes.values()))):
+        seeds = scale.group_seeds.get(name, scale.seeds)
+        for seed, chosen in itertools.product(seeds, itertools.product(*(options.items() for options in axes.values()))):
             labels = {axis: label for axis, (label, _) in zip(axes, chosen, strict=True)}
             value: Partial = {"seed": seed}
             for _, part in chosen:

@@ -50,7 +50,9 @@ def build(toy: Toy, scale: str, folder: Path) -> tuple[dict[str, Any], dict[str,
 def _grouped(quantities: pd.DataFrame, titles: dict[str, str]) -> list[dict[str, Any]]:
     """A line for each quantity and case: its mean and extremes over seeds, and how many of them are as the criterion says."""
     lines = []
-    for (name, case), rows in quantities.fillna({"case": ""}).groupby(["quantity", "case"], sort=False):
+    order = {name: place for place, name in enumerate(titles)}
+    known = quantities.fillna({"case": ""}).sort_values("quantity", key=lambda names: names.map(order), kind="stable")
+    for (name, case), rows in known.groupby(["quantity", "case"], sort=False):
         criterion = rows["criterion"].iloc[0]
         expected = rows["expected"].astype(float)
         has_criterion = isinstance(criterion, str)
