@@ -1,6 +1,7 @@
 """Reports of toy experiments: pictures, captions, settings and every measured quantity."""
 
 import importlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def build(toy: Toy, scale: str, folder: Path) -> tuple[dict[str, Any], dict[str,
     try:
         with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
             arrays = dict(stored)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise WganlibError(f"{folder / 'arrays.npz'}: not readable ({error}); run `wganlib analyse {toy.name}`") from None
     figure = importlib.import_module(f"wganlib.reporting.figures.{toy.name}")
     pictures: list[Picture] = figure.draw(Data(arrays, quantities, facts, toy.settings))

@@ -16,10 +16,10 @@ rule report:
         ),
         numbers="reports/{scale}/{report}.json",
         preview="reports/{scale}/{report}.png",
-    wildcard_constraints:
-        report="|".join(PLAN.reports()) or "none",
     log:
         "logs/report/{scale}/{report}.log",
+    wildcard_constraints:
+        report="|".join(PLAN.reports()) or "none",
     conda:
         "../envs/wganlib.yaml"
     params:

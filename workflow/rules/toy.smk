@@ -8,21 +8,23 @@ rule stack:
         provenance="results/stacks/{stack}/provenance.json",
     log:
         "logs/stack/{stack}.log",
+    priority: lambda wildcards: round(STACK_SECONDS[wildcards.stack])
     retries: 1
     conda:
         "../envs/wganlib.yaml"
     # One thread at every scale, as costs are estimated; the longest first, so that no long one is left alone at the end.
     threads: 1
-    priority: lambda wildcards: round(STACK_SECONDS[wildcards.stack])
     params:
         spec=lambda wildcards: STACKS[wildcards.stack].canonical(),
     shell:
         "exec python -m wganlib stack {params.spec:q} --threads {threads} > {log} 2>&1"
 
 
+# Its parameters are an input so that tables that were made old are made anew: see `distrust`.
 rule analyse:
     input:
-        lambda wildcards: expand(
+        experiment="params/toys/{toy}.yaml",
+        stacks=lambda wildcards: expand(
             rules.stack.output, stack=[s.key for s in PLAN.toy(wildcards.toy).stacks]
         ),
     output:
