@@ -18,6 +18,7 @@ def draw(data: Data) -> list[Picture]:
             label = method if number == 0 else None
             norms.plot(layers, np.log10(np.where(values > 0, values, np.nan)), linewidth=1.1, label=label, **style)
     norms.set(xlabel="critic layer (input: 1)", ylabel=r"$\log_{10}$ norm of gradient")
+    norms.set_xticks(range(1, len(values) + 1, max(1, len(values) // 6)))
     norms.invert_xaxis()
     drawn.legend(loc="outside lower center", ncols=4, frameon=False)
     for here, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
