@@ -79,6 +79,7 @@ STACKS = {
         toy(d, o, c, architecture=MLP, snapshots=(4, 12))
         for d, o, c in (("gaussians8", "wgan", PENALTY), ("swiss_roll", "wgan", PENALTY))
     ],
+    "decay": [toy(architecture=MLP, optimizer=ADAM | {"decay": {"kind": "linear"}}, seed=s) for s in (0, 1)],
     "dense": [
         toy("digits_pairs", "sqrt", MAX, architecture=GIVEN | {"dense": True}, seed=s, dataset={"image_size": 8})
         for s in (0, 1)
@@ -175,6 +176,8 @@ def test_a_stack_on_disk_comes_back(tmp_path: Path) -> None:
         assert torch.equal(run.generator(noise), run.snapshots[12](noise))
         assert not torch.equal(run.generator(noise), run.snapshots[4](noise))
         assert list(run.history.columns) == list(COLUMNS[1:])
+        own = [row[1:-1] for row in trainer.history if row[0] == index]
+        assert run.history.iloc[:, :-1].to_numpy().tolist() == [pytest.approx(row) for row in own]
         assert run.history["generator_iteration"].tolist() == [4, 8, 12]
         assert run.outcome == "ok"
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -213,6 +216,7 @@ def test_runs_are_stacked_by_form_in_order_and_once() -> None:
         ([toy(), toy(optimizer=RMSPROP)], ["runs.1", "differs from the first run"]),
         ([toy(), toy(seed=1, generator_iterations=13)], ["runs.1", "differs"]),
         ([toy(), toy(seed=1, architecture={"hidden_units": 13})], ["runs.1", "differs"]),
+        ([toy(architecture=MLP), toy(seed=1, architecture=MLP | {"latent_size": 4})], ["runs.1", "differs"]),
         ([toy(), toy()], ["distinct"]),
         ([], ["runs"]),
     ],
