@@ -81,11 +81,11 @@ def _toy_lines(plan: "Plan", names: list[str]) -> list[str]:
         toy = plan.toys[name]
         hours = sum(seconds[stack.key] for stack in toy.stacks) / 3600
         seeds = len(toy.scale.seeds)
-        lines.append(f"{name:<24}{len(toy.runs):>6}{len(toy.stacks):>8}{seeds:>7}{hours:>12.2f}{hours / seeds:>9.2f}")
+        lines.append(f"{name:<24}{len(toy.runs):>6}{len(toy.stacks):>8}{seeds:>7}{hours:>12.3f}{hours / seeds:>9.3f}")
     keys = {stack.key for name in names for stack in plan.toys[name].stacks}
     runs = sum(len(plan.stacks()[key].runs) for key in keys)
     total = sum(seconds[key] for key in keys) / 3600
-    return [*lines, f"{'all, shared stacks once':<24}{runs:>6}{len(keys):>8}{'':>7}{total:>12.2f}"]
+    return [*lines, f"{'all, shared stacks once':<24}{runs:>6}{len(keys):>8}{'':>7}{total:>12.3f}"]
 
 
 @app.command("list")

@@ -2,8 +2,9 @@
 
 from wganlib import architectures
 from wganlib.architectures.layers import Layer, Shape, forward_flops, weight_layers
-from wganlib.params import Throughput
+from wganlib.params import StackThroughput, Throughput
 from wganlib.spec import Spec
+from wganlib.stacks import StackSpec
 
 WeightLayers = list[tuple[Layer, Shape]]
 
@@ -35,14 +36,32 @@ def run_flops(spec: Spec) -> int:
 
 def run_seconds(spec: Spec, throughput: Throughput) -> float:
     """Estimated seconds of a run's training on one device (one core where the device is a CPU)."""
+    return run_flops(spec) / throughput.flops_per_second + _layer_calls(spec) * throughput.seconds_per_layer_call
+
+
+def _layer_calls(spec: Spec) -> int:
+    """Calls of a layer: a forward pass and its backward one count as three products, the penalty adds six."""
     generator, critic = _layers(spec)
     penalised = spec.method.constraint.kind == "gradient_penalty"
-    # Calls of a layer: a forward pass and its backward one count as three products, the penalty adds six.
     per_critic_step = len(generator) + (12 if penalised else 6) * len(critic)
     per_generator_step = 3 * len(generator) + 2 * len(critic) if generator else 0
     iterations = spec.generator_iterations
-    calls = spec.method.total_critic_steps(iterations) * per_critic_step + iterations * per_generator_step
-    return run_flops(spec) / throughput.flops_per_second + calls * throughput.seconds_per_layer_call
+    return spec.method.total_critic_steps(iterations) * per_critic_step + iterations * per_generator_step
+
+
+def stack_seconds(stack: StackSpec, throughput: StackThroughput) -> float:
+    """Estimated seconds of a stack's training on one core."""
+    run = stack.runs[0]
+    steps = run.method.total_critic_steps(run.generator_iterations)
+    weights = architectures.parameters(run.architecture, run.dataset.shape, "critic")
+    # Spectral norm writes in place, so that its networks are called one after the other.
+    called = len(stack.runs) if run.method.constraint.kind == "spectral_normalization" else 1
+    return (
+        sum(map(run_flops, stack.runs)) / throughput.flops_per_second
+        + called * _layer_calls(run) * throughput.seconds_per_layer_call
+        + steps * throughput.seconds_per_step
+        + steps * len(stack.runs) * (throughput.seconds_per_draw + weights * throughput.seconds_per_weight)
+    )
 
 
 def _layers(spec: Spec) -> tuple[WeightLayers, WeightLayers]:

@@ -35,6 +35,17 @@ class Throughput(Part):
     seconds_per_layer_call: NonNegativeFloat
 
 
+class StackThroughput(Throughput):
+    """The same for stacks, whose layer calls are shared by all their runs.
+
+    Beside operations and layer calls count: each critic step, each run's drawing of a batch, each critic weight's update.
+    """
+
+    seconds_per_step: NonNegativeFloat
+    seconds_per_draw: NonNegativeFloat
+    seconds_per_weight: NonNegativeFloat
+
+
 class ScaleParams(Part):
     """`params/scales/<scale>.yaml`: data, size of the networks, budget and machine of a scale."""
 
@@ -46,7 +57,7 @@ class ScaleParams(Part):
     threads: PositiveInt
     checkpoint_seconds: PositiveFloat
     throughput: Throughput
-    toy_throughput: Throughput
+    toy_throughput: StackThroughput
     """Of the machine that trains the stacks of `params/toys/`."""
     methods: dict[str, dict[str, Any]] = {}
     """Keys of a method that this scale sets otherwise than `params/methods/<method>.yaml`."""

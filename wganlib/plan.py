@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wganlib.architectures import random_set
+from wganlib.cost import stack_seconds
 from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, there
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
@@ -26,7 +27,7 @@ from wganlib.params import (
 )
 from wganlib.spec import ClassifierSpec, Spec
 from wganlib.stacks import StackSpec
-from wganlib.toys import Toy, load_toys, stack_seconds
+from wganlib.toys import Toy, load_toys
 
 Label = str | int | float | bool
 

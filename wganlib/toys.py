@@ -10,9 +10,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from wganlib.cost import run_seconds
 from wganlib.errors import WganlibError, parse, unknown
-from wganlib.params import Throughput, merged, read_yaml
+from wganlib.params import merged, read_yaml
 from wganlib.parts import Part, PositiveInt
 from wganlib.spec import Spec
 from wganlib.stacks import StackSpec, stacked
@@ -156,8 +155,3 @@ def _runs(toy: ToyParams, scale: ToyScale, where: str) -> Iterator[ToyRun]:
             value = merged(merged(group.spec, value), merged(scale.spec, scale.groups.get(name, {})))
             spec = parse(Spec, value, f"{where}: {name} {' '.join(labels.values())}".rstrip())
             yield ToyRun(spec, name, labels)
-
-
-def stack_seconds(stack: StackSpec, throughput: Throughput) -> float:
-    """Estimated seconds of a stack's training on one core."""
-    return sum(run_seconds(run, throughput) for run in stack.runs)
