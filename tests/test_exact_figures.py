@@ -239,7 +239,7 @@ def test_a_difference_near_the_optimum_by_hand():
 
 @cache
 def dual():
-    return lgan_dual.analyse(Study((), toy("lgan_dual").settings | {"supports": 2, "real": 6, "fake": 7, "interval": 9}))
+    return lgan_dual.analyse(Study((), toy("lgan_dual").settings | {"real": 6, "fake": 7, "interval": 9}, (0, 1)))
 
 
 def test_the_duals_agree_on_the_supports_and_differ_off_them():

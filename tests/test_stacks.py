@@ -202,6 +202,15 @@ def test_a_run_that_diverges_leaves_its_neighbours_alone(tmp_path: Path) -> None
     assert all(torch.isfinite(p).all() for p in runs[0].critic.parameters())
 
 
+def test_weights_that_are_infinite_after_the_last_step_make_a_run_diverged() -> None:
+    wild = {"name": "sgd", "learning_rate": 1e38}
+    run = toy("parallel_lines", "quadratic_lsgan", {"kind": "none"}, wild, 0, GIVEN, {"offset": 100.0}, generator_iterations=1)
+    trainer = StackedTrainer(StackSpec(runs=(run,)), load_all([run]), CPU)
+    list(trainer.run())
+    assert bool(trainer.finite.all())  # the loss was taken before the step
+    assert trainer.outcomes() == ["diverged"]
+
+
 def test_runs_are_stacked_by_form_in_order_and_once() -> None:
     a, b, c = toy(seed=0), toy(constraint={"kind": "none"}), toy(seed=1)
     stacks = stacked([a, b, c, a], size=8)

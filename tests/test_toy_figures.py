@@ -230,10 +230,13 @@ def test_surfaces_of_known_critics() -> None:
     assert value(findings, "beyond_quadratic_penalty") > 0.5
     assert value(findings, "discrimination", "8 Gaussians, penalty") > 0.9
     assert value(findings, "discrimination", "8 Gaussians, clipping") < 0.1
-    ratio = value(findings, "discrimination", "8 Gaussians, penalty") / value(
-        findings, "discrimination", "8 Gaussians, clipping"
-    )
-    assert value(findings, "discrimination_ratio") == pytest.approx(ratio)
+    assert value(findings, "beyond_quadratic_near", "8 Gaussians, clipping") == pytest.approx(0, abs=1e-6)
+    sharp, flat = (value(findings, "discrimination", f"8 Gaussians, {name}") for name in ("penalty", "clipping"))
+    assert value(findings, "discrimination_margin") == pytest.approx(sharp - 5 * max(flat, 0))
+    lowered = member(clipped, lambda x: -torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), **quadratic.labels)
+    findings = gp_fig1a.analyse(Study((lowered, peaks), SURFACES))
+    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0
+    assert value(findings, "discrimination_margin") == pytest.approx(sharp)
 
 
 def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
@@ -246,7 +249,20 @@ def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
     real, other = (sloping.run.data.preprocess(torch.zeros(800, 1), source) for _ in range(2))
     cost = torch.cdist(real, other + torch.randn(other.shape, generator=source)).double().numpy()
     w1 = cost[linear_sum_assignment(cost)].mean()
-    assert expected(findings, "gradient_norm") == pytest.approx(1 + w1 / 20, abs=0.01)
+    assert expected(findings, "gradient_norm_weight_10") == pytest.approx(1 + w1 / 20, abs=0.01)
+
+
+def test_the_balance_of_a_scaled_critic() -> None:
+    # f = -k |x - m| for the data at one point: every slope is k, the gap k times the mean distance.
+    spec = toy("two_points", seed=2)
+    point = torch.tensor([1.0, 0.0])
+    distance = math.sqrt(math.pi / 2)  # of a standard normal vector in the plane
+    best = 1 + distance / 20
+    for slope, met in ((best, True), (2.0, False)):
+        cone = member(spec, lambda x, k=slope: -k * (x - point).norm(dim=1), data="8 Gaussians", method="penalty")
+        found = value(gp_fig1a.analyse(Study((cone,), SURFACES)), "balance")
+        assert found == pytest.approx(distance / (20 * (slope - 1)), rel=0.05)
+        assert (abs(found - 1) < 0.05) is met
 
 
 def test_the_optimal_discriminator() -> None:
@@ -292,6 +308,11 @@ def test_layer_norms_are_of_each_layers_output() -> None:
 def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
     assert gp_fig1b.slope(np.array([1000.0, 100.0, 10.0])) == pytest.approx(1.0)  # the input's side is the larger: explodes
     assert gp_fig1b.slope(np.array([1e-9, 1e-6, 1e-3])) == pytest.approx(-3.0)
+    generator = np.random.default_rng(0)
+    one, two = generator.normal(size=20_000), np.repeat([-1.0, 1.0], 10_000) + 0.2 * generator.normal(size=20_000)
+    assert gp_fig1b.peaks(np.histogram(one, bins=60)[0]) == 1
+    assert gp_fig1b.peaks(np.histogram(two, bins=60)[0]) == 2
+    assert gp_fig1b.peaks(np.histogram(generator.uniform(-1, 1, 20_000), bins=60)[0]) >= 1
     assert gp_fig1b.at_limits(np.array([0.01, -0.0099, 0.005, 0.0]), 0.01) == 0.5
     spec = toy()
     critic = build_critic(spec, stream(0, "init"))
@@ -302,9 +323,15 @@ def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
 def test_found_modes() -> None:
     centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     points = np.concatenate([np.repeat(centres[:1], 94, axis=0), np.repeat(centres[1:2], 6, axis=0)])
-    assert gp_toy_training.modes_found(points, centres) == 0.25  # a quarter of the due 25 is 6.25
+    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.25  # a quarter of the due 25 is 6.25
     points[93] = centres[1]
-    assert gp_toy_training.modes_found(points, centres) == 0.5
+    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.5
+    # A cloud over all modes finds none of them.
+    cloud = np.random.default_rng(0).normal(size=(2000, 2))
+    grid = gp_fig1a.modes("gaussians25")
+    assert grid is not None
+    assert gp_toy_training.modes_found(cloud, grid[0], 4 * gp_toy_training.STD["gaussians25"]) < 0.7
+    assert gp_toy_training.modes_found(grid[0], grid[0], 4 * gp_toy_training.STD["gaussians25"]) == 1
 
 
 def test_distances_between_parallel_lines() -> None:
@@ -366,6 +393,10 @@ def test_gradients_that_point_to_the_data_and_away_from_it() -> None:
     for name in ("left_square", "right_square"):
         assert value(findings, name) == pytest.approx(expected(findings, name), abs=1e-6)
     assert expected(findings, "left_square") == pytest.approx(-0.6)
+    assert value(findings, "square_spread", "overlapping squares, left") == pytest.approx(0, abs=1e-6)
+    sloping = member(squares, lambda x: x[:, 1], "figure", case="overlapping squares")
+    spread = value(lgan_fig1.analyse(Study((sloping,), PLANE)), "square_spread", "overlapping squares, right")
+    assert spread == pytest.approx(math.sqrt(1 / 12), abs=0.03)  # of a uniform variable on a unit interval
 
 
 def test_gradients_on_two_gaussians() -> None:
@@ -383,6 +414,11 @@ def test_gradients_on_two_gaussians() -> None:
     assert abs(value(findings, "share_right") - expected(findings, "share_right")) < 0.1
     assert expected(findings, "share_right") == pytest.approx(0.5, abs=0.1)
     assert value(findings, "pointing") > 0.95
+    assert value(findings, "pointing_far") > 0.8  # exact transport splits the examples nearly, not just, at their mean
+    against = lgan_fig2.analyse(Study((member(spec, lambda x: -transported(x), objective="x"),), PLANE))
+    assert value(against, "pointing_far") < 0.5
+    assert value(against, "cosine") < -0.7
+    assert value(against, "pointing") == pytest.approx(value(findings, "pointing_reversed"))
     findings = lgan_fig2.analyse(Study((member(spec, lambda x: x[:, 1], objective="x"),), PLANE))
     assert value(findings, "pointing") < 0.5
     assert abs(value(findings, "cosine")) < 0.3
@@ -405,12 +441,23 @@ def test_wandering_offsets() -> None:
     members = []
     for objective, size in (("x", 1.0), ("exp x", 0.1)):
         for seed in (0, 1):
-            run = trained(toy(seed=seed), lambda x: x[:, 0], history(size * (sway + 10 * seed), 2.0))
+            run = trained(
+                toy("two_points", seed=seed, architecture=GIVEN), lambda x: x[:, 0], history(size * (sway + 10 * seed), 2.0)
+            )
             members.append(Member("critics", {"objective": objective}, run))
     findings = lgan_fig6_toy.analyse(Study(tuple(members), {}))
-    assert [row["value"] for row in findings.rows if row["quantity"] == "wander_ratio"] == pytest.approx([10, 10])
+    # Between two points all batches are equal: nothing is taken out.
+    assert [row["value"] for row in findings.rows if row["quantity"] == "drift_ratio"] == pytest.approx([10, 10])
     assert value(findings, "seed_spread_ratio") == pytest.approx(10)
     assert value(findings, "seed_spread", "x") == pytest.approx(10 / math.sqrt(2) / 2, rel=1e-6)
+
+
+def test_the_draw_of_batches_alone_makes_an_offset_wander() -> None:
+    # f = x on N(0, 1) and N(5, 1): the offset of a batch of 16 has the standard deviation sqrt(2 / 16) / 2, its gap is -5.
+    run = trained(toy("two_gaussians", architecture=GIVEN), lambda x: x[:, 0])
+    assert lgan_fig6_toy.batch_noise(run) == pytest.approx(math.sqrt(2 / 16) / 2 / 5, rel=0.25)
+    assert lgan_fig6_toy.drift(0.5, 0.3) == pytest.approx(0.4)
+    assert lgan_fig6_toy.drift(0.3, 0.5) == 0
 
 
 PAIRS = {"architecture": GIVEN, "dataset": {"image_size": 8}}
@@ -443,8 +490,11 @@ def test_gradients_of_known_critics_on_images() -> None:
     np.testing.assert_allclose(rows[0, 0], fake[0], atol=1e-6)
     np.testing.assert_allclose(rows[0, -1], real[plan[0]], atol=1e-6)
     assert abs(rows[0, 1]).max() == pytest.approx(1)
-    assert lgan_fig12.slope_spread(member(spec, lambda x: 3 * x.sum(dim=(1, 2, 3)), constraint="maximum"), 5) < 1e-6
-    assert lgan_fig12.slope_spread(member(spec, lambda x: x.square().sum(dim=(1, 2, 3)), constraint="maximum"), 5) > 0.05
+    flat = lgan_fig12.slopes(member(spec, lambda x: 3 * x.sum(dim=(1, 2, 3)), constraint="maximum"), 5)
+    np.testing.assert_allclose(flat, np.full(50, 3 * 8.0), rtol=1e-5)  # 3 in each of 64 pixels
+    bowl = lgan_fig12.slopes(member(spec, lambda x: x.square().sum(dim=(1, 2, 3)), constraint="maximum"), 5).reshape(5, 10)
+    np.testing.assert_allclose(bowl[0], 2 * fake.flatten(1).norm(dim=1), rtol=1e-5)
+    np.testing.assert_allclose(bowl[-1], 2 * real[plan].flatten(1).norm(dim=1), rtol=1e-5)
     both = Study(
         (
             member(spec, transported, constraint=lgan_fig12.REFERENCE),

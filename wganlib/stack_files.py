@@ -59,12 +59,11 @@ def train_stack(
         _train(trainer, checkpoint, checkpoint_seconds)
         digests = " ".join(sorted({images.sha256 for images in data}))
         known = runs.provenance(chosen, threads, digests, started, trainer.seconds)
-        outcomes = ["ok" if ok else "diverged" for ok in trainer.finite.tolist()]
         write_json(folder / "stack.json", json.loads(stack.canonical()))
         write_atomic(folder / "critics.safetensors", _packed(trainer.critic.state()))
         write_atomic(folder / "generators.safetensors", _packed(trainer.generator_weights()))
         write_atomic(folder / "history.parquet", _history(trainer))
-        write_json(folder / "provenance.json", known | {"outcomes": outcomes})
+        write_json(folder / "provenance.json", known | {"outcomes": trainer.outcomes()})
         checkpoint.unlink(missing_ok=True)
     return folder
 

@@ -319,6 +319,14 @@ class StackedTrainer:
                 saved.setdefault(int(place), {})[field] = value
             optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
 
+    def outcomes(self) -> list[str]:
+        """`ok`, or `diverged` where a loss has been or a weight is infinite or not a number."""
+        finite = self.finite.clone()
+        for _, networks, _ in self._trained():
+            for value in networks.state().values():
+                finite &= torch.isfinite(value).flatten(1).all(dim=1).to(finite.device)
+        return ["ok" if ok else "diverged" for ok in finite.tolist()]
+
     def generator_weights(self) -> dict[str, Tensor]:
         """The generators' last weights, and those at the snapshots under `snapshot.<iteration>.`; empty without networks."""
         if self.generator is None:

@@ -38,7 +38,7 @@ class ToyScale(Part):
     """Parts of the specs of one group's runs."""
     group_seeds: dict[str, Seeds] = {}
     """The seeds of a group that has not those of all."""
-    only: dict[str, tuple[str, ...]] = {}
+    only: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """The options of an axis that this scale has; all when left out."""
     settings: Partial = {}
     """Settings of the analysis that this scale has otherwise."""
@@ -70,11 +70,17 @@ class ToyParams(Part):
     def _one_source(self) -> Self:
         if self.runs_of is not None and self.groups:
             raise ValueError("runs_of takes another experiment's runs: leave groups out, or runs_of")
-        axes = {axis: options for group in self.groups.values() for axis, options in group.axes.items()}
+        axes: dict[str, set[str]] = {}
+        for group in self.groups.values():
+            for axis, options in group.axes.items():
+                axes.setdefault(axis, set()).update(options)
         for name, scale in self.scales.items():
-            for group in (*scale.groups, *scale.group_seeds):
-                if group not in self.groups:
-                    raise ValueError(f"scales.{name}.groups: {unknown('group', group, self.groups)}")
+            for key, names in (("groups", scale.groups), ("group_seeds", scale.group_seeds)):
+                for chosen in names:
+                    if chosen not in self.groups:
+                        raise ValueError(f"scales.{name}.{key}: {unknown('group', chosen, self.groups)}")
+            if self.runs_of is not None and (scale.spec or scale.groups or scale.only or scale.group_seeds):
+                raise ValueError(f"scales.{name}: with runs_of a scale has seeds and settings alone")
             for axis, kept in scale.only.items():
                 if axis not in axes:
                     raise ValueError(f"scales.{name}.only: {unknown('axis', axis, axes)}")
@@ -107,6 +113,11 @@ class Toy:
     def settings(self) -> Partial:
         """Settings of the analysis at this scale."""
         return merged(self.params.settings, self.scale.settings)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its runs, or its own where it has none."""
+        return tuple(sorted({run.spec.seed for run in self.runs})) or self.scale.seeds
 
     def digest(self) -> str:
         """Changes with anything that its tables and figures depend on besides the stacks' own files."""
@@ -145,6 +156,9 @@ def _runs(toy: ToyParams, scale: ToyScale, where: str) -> Iterator[ToyRun]:
             axis: {label: part for label, part in options.items() if label in scale.only.get(axis, options)}
             for axis, options in group.axes.items()
         }
+        for axis, options in axes.items():
+            if not options:
+                raise WganlibError(f"{where}: only.{axis} leaves group {name!r} without runs: keep one of its options")
         seeds = scale.group_seeds.get(name, scale.seeds)
         for seed, chosen in itertools.product(seeds, itertools.product(*(options.items() for options in axes.values()))):
             labels = {axis: label for axis, (label, _) in zip(axes, chosen, strict=True)}

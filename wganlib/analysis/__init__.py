@@ -1,7 +1,7 @@
 """What the figures on toy distributions need beyond scores: one module an experiment of `params/toys/`, its name the same.
 
 Each has QUANTITIES, what it measures, and `analyse(study)`, which measures it on trained runs and keeps the arrays that the
-figure is drawn from. Criteria are proposals, taken from docs/toys.md; judging claims by them is another matter.
+figure is drawn from. Criteria are proposals, see docs/toys.md; judging claims by them is another matter.
 """
 
 import importlib
@@ -36,6 +36,8 @@ class Quantity:
 
     title: str
     criterion: str | None = None
+    ours: bool = False
+    """Whether the criterion is this project's and not that of docs/toys.md's protocol."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class Member:
 
 @dataclass(frozen=True)
 class Study:
-    """What an analysis looks at: trained runs, empty where an experiment has none, and its settings."""
+    """What an analysis looks at: trained runs, empty where an experiment has none, its settings and seeds."""
 
     members: tuple[Member, ...]
     settings: dict[str, Any]
+    seeds: tuple[int, ...] = (0,)
 
     def of(self, group: str | None = None, **labels: str) -> list[Member]:
         """The members of a group with these options, those that diverged left out, in the order of seeds."""
@@ -67,6 +70,10 @@ class Study:
             and all(member.labels.get(axis) == label for axis, label in labels.items())
             and member.run.outcome == "ok"
         ]
+
+    def shown(self, group: str | None = None, **labels: str) -> Member | None:
+        """The member that a figure shows: the first seed that did not diverge."""
+        return min(self.of(group, **labels), key=lambda member: member.seed, default=None)
 
     def options(self, axis: str, group: str | None = None) -> list[str]:
         """The options of an axis, in the experiment's order."""
@@ -143,24 +150,30 @@ def load_study(toy: Toy, results: Path) -> Study:
     trained: dict[str, Trained] = {}
     for stack in toy.stacks:
         trained |= {run.spec.key: run for run in load_stack(results, stack)}
-    return Study(tuple(Member(run.group, run.labels, trained[run.spec.key]) for run in toy.runs), toy.settings)
+    members = tuple(Member(run.group, run.labels, trained[run.spec.key]) for run in toy.runs)
+    return Study(members, toy.settings, toy.seeds)
 
 
 def analyse(toy: Toy, results: Path, folder: Path) -> Path:
     """Measure an experiment and write `quantities.csv`, `arrays.npz` and `facts.json` into its folder, which is returned.
 
     Raises:
-        WganlibError: a stack is not there or damaged, or the experiment has no analysis.
+        WganlibError: a stack is not there or damaged, all runs diverged, or the experiment has no analysis.
     """
-    findings: Findings = module(toy.name).analyse(load_study(toy, results))
+    analysis = module(toy.name)
+    study = load_study(toy, results)
+    lost = [member for member in study.members if member.run.outcome != "ok"]
+    if study.members and len(lost) == len(study.members):
+        raise WganlibError(f"{toy.name}: all {len(lost)} runs diverged, nothing can be measured: lower their learning rates")
+    findings: Findings = analysis.analyse(study)
     known = [read_json(results / "stacks" / stack.key / "provenance.json") for stack in toy.stacks]
-    outcomes = [outcome for one in known for outcome in one["outcomes"]]
     facts = findings.facts | {
         "settings": settings_lines(toy),
         "titles": {name: quantity.title for name, quantity in findings.quantities.items()},
-        "seeds": list(toy.scale.seeds),
-        "runs": len(outcomes),
-        "diverged": outcomes.count("diverged"),
+        "ours": [name for name, quantity in findings.quantities.items() if quantity.ours],
+        "seeds": list(study.seeds),
+        "runs": len(study.members),
+        "diverged": [f"{', '.join(member.labels.values())}, seed {member.seed}" for member in lost],
         "seconds": round(sum(one["seconds"] for one in known), 1),
         "commits": sorted({str(one["commit"] or "not recorded") for one in known}),
         "devices": sorted({one["device"] for one in known}),

@@ -9,14 +9,16 @@ from wganlib.analysis.maps import assignment, axis, between, gradients, norms, r
 from wganlib.method import GradientPenalty
 
 QUANTITIES = {
-    "gradient_norm": Quantity("mean norm of the critic's gradient at the penalty's points; expected 1 + W1 / (2 weight)"),
-    "gradient_norm_weight_10": Quantity("the same at weight 10", "in [0.9, 1.3]"),
+    "gradient_norm": Quantity("mean norm of the critic's gradient at the penalty's points"),
+    "gradient_norm_weight_10": Quantity("the same at weight 10; expected, about: 1 + W1 / (2 weight)", "in [0.9, 1.3]"),
+    "balance": Quantity("gap over 2 weight E[(|slope| - 1) |slope|]: 1 where no scaling of the critic lowers its loss"),
     "beyond_quadratic_clipping": Quantity("share of the surface's variance that the best quadratic leaves, clipping", "< 0.1"),
     "beyond_quadratic_penalty": Quantity("share of the surface's variance that the best quadratic leaves, penalty", "> 0.3"),
+    "beyond_quadratic_near": Quantity("the same within 1.6 of the origin, where the data lie"),
     "discrimination": Quantity(
         "critic at the modes less that half way between neighbouring modes, over the range of the surface"
     ),
-    "discrimination_ratio": Quantity("the last, penalty over clipping", ">= 5"),
+    "discrimination_margin": Quantity("the last, penalty less 5 times clipping's (no less than 0)", ">= 0"),
 }
 
 
@@ -35,37 +37,42 @@ def modes(data: str) -> tuple[Array, Array] | None:
 
 
 def analyse(study: Study) -> Findings:
-    """Surfaces [grid, grid] over [-limit, limit]^2 of the first seed, and the quantities of every seed."""
+    """Surfaces [grid, grid] over [-limit, limit]^2 of the seed that is shown, and the quantities of every seed."""
     findings = Findings(QUANTITIES)
     limit, grid = float(study.settings["limit"]), int(study.settings["grid"])
     x = axis((-limit, limit), grid)
     findings.arrays["axis"] = x
     for data in study.options("data"):
-        transport = None
         for method in study.options("method"):
+            shown = study.shown(data=data, method=method)
             for member in study.of(data=data, method=method):
                 map_ = surface(member.run.critic, x, x)
-                if member.seed == study.members[0].seed:
+                if member is shown:
                     findings.arrays[f"{data}/{method}/surface"] = map_.astype(np.float32)
                     for name, points in zip(("real", "fake"), samples(member.run, 400), strict=True):
                         findings.arrays[f"{data}/{name}"] = points.numpy()
                 _measure(findings, member, f"{data}, {method}", x, map_)
-            penalised = [
-                m for m in study.of(data=data, method=method) if isinstance(m.run.spec.method.constraint, GradientPenalty)
-            ]
-            if penalised and transport is None:
-                transport = np.mean([_transport(m, int(study.settings["samples"])) for m in penalised])
-            for member in penalised:
-                constraint = member.run.spec.method.constraint
-                assert isinstance(constraint, GradientPenalty)
-                assert transport is not None
-                norm = float(norms(gradients(member.run.critic, between(member.run, 4096))).mean())
-                expected = 1 + float(transport) / (2 * constraint.weight)
-                findings.add("gradient_norm", norm, f"{data}, {method}", member.seed, expected)
-                if constraint.weight == 10:
-                    findings.add("gradient_norm_weight_10", norm, data, member.seed)
-    _ratios(findings)
+        members = [m for m in study.of(data=data) if isinstance(m.run.spec.method.constraint, GradientPenalty)]
+        if members:
+            transport = float(np.mean([_transport(m, int(study.settings["samples"])) for m in members[:3]]))
+            for member in members:
+                _slopes(findings, member, data, transport)
+    _margins(findings)
     return findings
+
+
+def _slopes(findings: Findings, member: Member, data: str, transport: float) -> None:
+    constraint, critic = member.run.spec.method.constraint, member.run.critic
+    assert isinstance(constraint, GradientPenalty)
+    case = f"{data}, {member.labels['method']}"
+    size = norms(gradients(critic, between(member.run, 4096)))
+    findings.add("gradient_norm", size.mean(), case, member.seed)
+    if constraint.weight == 10:
+        # Slopes equal along the optimal plan would be this; lines from an example to itself with noise are not quite that plan.
+        findings.add("gradient_norm_weight_10", size.mean(), data, member.seed, 1 + transport / (2 * constraint.weight))
+    real, fake = (values(critic, part.numpy()) for part in samples(member.run, 4096))
+    gain = 2 * constraint.weight * float(((size - 1) * size).mean())
+    findings.add("balance", (real.mean() - fake.mean()) / gain if gain else float("nan"), case, member.seed)
 
 
 def _measure(findings: Findings, member: Member, case: str, x: Array, map_: Array) -> None:
@@ -74,6 +81,8 @@ def _measure(findings: Findings, member: Member, case: str, x: Array, map_: Arra
     clipped = member.run.spec.method.constraint.kind == "clipping"
     name = "beyond_quadratic_clipping" if clipped else "beyond_quadratic_penalty"
     findings.add(name, 1 - r_squared(quadratic, map_.ravel()), case, member.seed)
+    near = a * a + b * b < 1.6**2
+    findings.add("beyond_quadratic_near", 1 - r_squared(quadratic[near], map_.ravel()[near]), case, member.seed)
     places = modes(member.run.spec.dataset.name)
     if places is not None:
         at, half_way = (values(member.run.critic, points).mean() for points in places)
@@ -83,12 +92,13 @@ def _measure(findings: Findings, member: Member, case: str, x: Array, map_: Arra
 def _transport(member: Member, count: int) -> float:
     """W1 between the data and the data plus noise, exactly between samples."""
     real, fake = (part.double().numpy() for part in samples(member.run, count))
-    return assignment(fake, np.random.default_rng(member.seed).permutation(real))[1]
+    return assignment(fake, real)[1]
 
 
-def _ratios(findings: Findings) -> None:
+def _margins(findings: Findings) -> None:
+    # Clipping's is slightly negative now and then: a ratio would then say the opposite.
     found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "discrimination"}
     for (case, seed), value in list(found.items()):
         data, _, method = case.partition(", ")
         if method == "penalty" and (f"{data}, clipping", seed) in found:
-            findings.add("discrimination_ratio", value / found[f"{data}, clipping", seed], data, seed)
+            findings.add("discrimination_margin", value - 5 * max(found[f"{data}, clipping", seed], 0.0), data, seed)

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from wganlib.analysis import Array, Findings, Member, Quantity, Study
@@ -18,6 +19,7 @@ QUANTITIES = {
     "slope_vanishing": Quantity("decades of gradient norm a layer, towards the input, small thresholds", "< -0.5"),
     "slope_exploding": Quantity("decades of gradient norm a layer, towards the input, large threshold", "> 0"),
     "at_limits_clipping": Quantity("share of weights within 2 % of the clipping limits", "> 0.6"),
+    "peaks_penalty": Quantity("number of peaks in the histogram of weights, penalty", "<= 1"),
     "at_limits_penalty": Quantity("share of weights within 2 % of the largest weight, penalty", "< 0.05"),
 }
 
@@ -68,15 +70,23 @@ def at_limits(values: Array, limit: float) -> float:
     return float((np.abs(values) >= 0.98 * limit).mean())
 
 
+def peaks(counts: NDArray[np.int64]) -> int:
+    """Local maxima of a histogram [bins] smoothed over nine bins, those below a twentieth of the highest left out."""
+    smooth = np.convolve(np.pad(counts.astype(float), 4), np.ones(9) / 9, mode="same")
+    rises = np.diff(smooth, prepend=-1.0, append=-1.0)
+    top = (rises[:-1] > 0) & (rises[1:] <= 0) & (smooth > smooth.max() / 20)
+    return int(top.sum())
+
+
 def analyse(study: Study) -> Findings:
-    """Norms [layers] of every run, and the first seed's weights as histograms."""
+    """Norms [layers] of every run, and the shown seed's weights as histograms."""
     findings = Findings(QUANTITIES)
     for member in study.of():
         method = member.labels["method"]
         norms = layer_norms(member.run, int(study.settings["batches"]))
         findings.arrays[f"norms/{method}/{member.seed}"] = norms
         _measure(findings, member, norms, weights(member.run))
-        if member.seed == study.members[0].seed:
+        if member is study.shown(method=method):
             counts, edges = np.histogram(weights(member.run), bins=int(study.settings["bins"]))
             findings.arrays[f"weights/{method}"] = np.stack([edges[:-1], edges[1:], counts / counts.sum()])
     return findings
@@ -86,6 +96,7 @@ def _measure(findings: Findings, member: Member, norms: Array, values: Array) ->
     method, constraint = member.labels["method"], member.run.spec.method.constraint
     if not isinstance(constraint, Clipping):
         findings.add("slope_penalty", slope(norms), method, member.seed)
+        findings.add("peaks_penalty", peaks(np.histogram(values, bins=60)[0]), method, member.seed)
         findings.add("at_limits_penalty", at_limits(values, np.abs(values).max()), method, member.seed)
         return
     name = "slope_exploding" if constraint.limit >= 0.1 else "slope_vanishing"

@@ -10,16 +10,16 @@ from wganlib.analysis.maps import assignment, samples
 QUANTITIES = {
     "w1": Quantity("exact W1 between as many generated and real samples; expected: between real ones and real ones"),
     "w1_over_time": Quantity("the same after fewer generator iterations"),
-    "w1_clipping_over_penalty": Quantity("W1 with clipping over W1 with penalty", "> 1"),
-    "modes": Quantity("share of modes that are nearest to at least a quarter of their due number of samples"),
+    "w1_clipping_over_penalty": Quantity("W1 with clipping over W1 with penalty", "> 1", ours=True),
+    "modes": Quantity("share of modes with at least a quarter of their due samples within 4 standard deviations"),
     "near_modes": Quantity("share of samples within 4 standard deviations of a mode"),
 }
 STD = {"gaussians8": 0.02 / 1.414, "gaussians25": 0.05 / 2.828}
 
 
-def modes_found(points: Array, centres: Array) -> float:
-    """Share of centres [M, 2] that are the nearest one of at least 1 / (4 M) of the points [N, 2]."""
-    counts = np.bincount(cdist(points, centres).argmin(axis=1), minlength=len(centres))
+def modes_found(points: Array, centres: Array, radius: float) -> float:
+    """Share of centres [M, 2] that have at least 1 / (4 M) of the points [N, 2] within the radius."""
+    counts = (cdist(points, centres) < radius).sum(axis=0)
     return float((counts >= len(points) / (4 * len(centres))).mean())
 
 
@@ -31,16 +31,17 @@ def analyse(study: Study) -> Findings:
         for member in study.of(data=data):
             real, fake = (part.double().numpy() for part in samples(member.run, count))
             case = f"{data}, {member.labels['method']}"
-            floor = assignment(np.random.default_rng(member.seed).permutation(_other_real(member, count)), real)[1]
+            shown = member is study.shown(data=data, method=member.labels["method"])
+            floor = assignment(_other_real(member, count), real)[1]
             findings.add("w1", assignment(fake, real)[1], case, member.seed, floor)
             _modes(findings, member, fake, case)
             for iteration, generator in member.run.snapshots.items():
                 then = samples(member.run, count, generator)[1].double().numpy()
                 if iteration < member.run.spec.generator_iterations:
                     findings.add("w1_over_time", assignment(then, real)[1], f"{case}, {iteration}", member.seed, floor)
-                if member.seed == study.members[0].seed:
+                if shown:
                     findings.arrays[f"{case}/{iteration}"] = then.astype(np.float32)
-            if member.seed == study.members[0].seed:
+            if shown:
                 findings.arrays[f"{data}/real"] = real.astype(np.float32)
     _ratios(findings)
     return findings
@@ -55,7 +56,7 @@ def _modes(findings: Findings, member: Member, fake: Array, case: str) -> None:
     name = member.run.spec.dataset.name
     places = modes(name)
     if places is not None:
-        findings.add("modes", modes_found(fake, places[0]), case, member.seed)
+        findings.add("modes", modes_found(fake, places[0], 4 * STD[name]), case, member.seed)
         findings.add("near_modes", (cdist(fake, places[0]).min(axis=1) < 4 * STD[name]).mean(), case, member.seed)
 
 
@@ -63,5 +64,5 @@ def _ratios(findings: Findings) -> None:
     found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "w1"}
     for (case, seed), value in list(found.items()):
         data, _, method = case.partition(", ")
-        if method == "clipping" and (f"{data}, penalty", seed) in found:
-            findings.add("w1_clipping_over_penalty", value / found[f"{data}, penalty", seed], data, seed)
+        if method.startswith("penalty") and (f"{data}, clipping", seed) in found:
+            findings.add("w1_clipping_over_penalty", found[f"{data}, clipping", seed] / value, case, seed)

@@ -37,13 +37,13 @@ def analyse(study: Study) -> Findings:
     findings = Findings(QUANTITIES)
     settings = study.settings
     step, share = float(settings["step"]), float(settings["share"])
-    for seed in range(int(settings["supports"])):
+    for seed in study.seeds:
         generator = np.random.default_rng(seed)
         supports = lp.random_supports(int(settings["real"]), int(settings["fake"]), generator)
         values, plan = _duals(findings, supports, "random", seed)
         _optima(findings, supports, plan, "random", seed, step)
         _near(findings, supports, "random", seed, share)
-        if seed == 0:
+        if seed == study.seeds[0]:
             findings.arrays |= _line(supports, values, plan)
         # Equal masses: the plan is an assignment, whose pairs share no points, which leaves the optima free.
         drawn = lp.random_supports(int(settings["fake"]), int(settings["fake"]), generator)

@@ -48,11 +48,12 @@ def analyse(study: Study) -> Findings:
             found = image_cosines(gradients(member.run.critic, fake), fake, real)
             leads[objective, member.seed] = found.argmax(axis=1)
             _measure(findings, found, assignment(fake, real)[0], objective, member.seed)
-            if member.seed == study.members[0].seed:
+            if member is study.shown(objective=objective):
                 findings.arrays[f"cosines/{objective}"] = found
                 findings.facts["images"] = member.run.data.notes["pairs"]
                 findings.facts["dataset"] = member.run.spec.dataset.name
                 if "rows" not in findings.arrays:
+                    findings.facts["rows"] = {"objective": objective, "seed": member.seed}
                     findings.arrays["rows"] = rows(member, int(study.settings["steps"])).astype(np.float32)
                     random = np.random.default_rng(0).normal(size=fake.shape)
                     findings.add("chance", image_cosines(random, fake, real).max(axis=1).mean())

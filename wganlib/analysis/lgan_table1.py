@@ -32,24 +32,28 @@ QUANTITIES = {
 
 
 class Method(NamedTuple):
-    """An objective in a space of functions, and whether its gradient vanishes, is uninformative, and f is unique (Table 1)."""
+    """An objective in a space of functions, and whether its gradient vanishes, is uninformative, and f is unique (Table 1).
+
+    `in_table`: whether the paper's table has this row; the others go by its text.
+    """
 
     objective: str
     space: str
     vanishing: bool
     uninformative: bool
     unique: bool
+    in_table: bool = True
 
 
 METHODS = {
     "minimax_gan": Method("minimax_gan", "free", True, True, True),
     # Not in the table: section 2.3 says that it changes the generator's slope alone, so that it does not vanish.
-    "nonsaturating_gan": Method("nonsaturating_gan", "free", False, True, True),
+    "nonsaturating_gan": Method("nonsaturating_gan", "free", False, True, True, in_table=False),
     "quadratic_lsgan": Method("quadratic_lsgan", "free", False, True, True),
     "fisher": Method("wgan", "fisher", False, True, True),
     "wgan": Method("wgan", "lipschitz", False, False, False),
     # Satisfies eq. 11, and so the table's last row, but not Theorem 1, which asks for strict convexity: not unique.
-    "wgan, penalised": Method("wgan", "penalised", False, False, False),
+    "wgan, penalised": Method("wgan", "penalised", False, False, False, in_table=False),
     "log_sigmoid": Method("log_sigmoid", "penalised", False, False, True),
     "sqrt": Method("sqrt", "penalised", False, False, True),
     "exp": Method("exp", "penalised", False, False, True),
@@ -77,7 +81,7 @@ def analyse(study: Study) -> Findings:
     findings = Findings(QUANTITIES)
     settings = study.settings
     chosen = Settings([float(box) for box in settings["boxes"]], float(settings["weight"]), float(settings["tolerance"]))
-    for seed in range(int(settings["supports"])):
+    for seed in study.seeds:
         generator = np.random.default_rng(seed)
         supports = lp.random_supports(int(settings["real"]), int(settings["fake"]), generator)
         apart, common = spaces.disjoint(supports), spaces.overlapping(int(settings["overlapping"]), generator)
@@ -99,6 +103,7 @@ def analyse(study: Study) -> Findings:
             findings.add("vanishing", slopes[-1] < 1e-3 * slopes[0], name, seed, float(method.vanishing))
             findings.add("uninformative", change <= chosen.tolerance, name, seed, float(method.uninformative))
             findings.add("unique", unique, name, seed, float(method.unique))
+    findings.facts["in_table"] = [name for name, method in METHODS.items() if method.in_table]
     findings.rows.sort(key=lambda row: list(QUANTITIES).index(row["quantity"]))
     return findings
 
@@ -129,10 +134,11 @@ def moved(supports: lp.Supports) -> lp.Supports:
 def _vanishing(findings: Findings, name: str, method: Method, masses: Masses, chosen: Settings, seed: int) -> list[float]:
     """The generator's slope in each box; Fisher's and all Lipschitz critics' generators have psi(f) = -f."""
     row, found = objective(method.objective), []
-    for box in chosen.boxes:
+    boxed = method.space == "free"
+    for box in chosen.boxes if boxed else chosen.boxes[-1:]:
         f = optimum(method, masses, box, chosen.weight).f
         found.append(float(np.abs(spaces.slopes(row.generator, f[masses.fake > 0])).max()))
-        findings.add("generator_slope", found[-1], f"{name}, box {box:g}", seed)
+        findings.add("generator_slope", found[-1], f"{name}, box {box:g}" if boxed else name, seed)
     findings.add("slope_decay", found[-1] / found[0], name, seed)
     return found
 

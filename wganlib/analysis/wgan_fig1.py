@@ -17,9 +17,10 @@ QUANTITIES = {
     "em_critic": Quantity("W1 by a critic with gradient penalty: its gap over its mean slope; expected |theta|"),
     "js_discriminator": Quantity("JS, in nats, by a trained discriminator: log 2 + half its log likelihood; expected JS"),
     "tv_discriminator": Quantity(
-        "total variation by a trained discriminator: its accuracy on either side, less 1; expected TV"
+        "total variation by a trained discriminator: the sum of its accuracies on real and generated examples, less 1; "
+        "expected TV"
     ),
-    "em_slope": Quantity("slope of the critic's estimate over |theta|, by least squares", "in [0.8, 1.2]"),
+    "em_slope": Quantity("slope of the critic's estimate over |theta|, by least squares", "in [0.8, 1.2]", ours=True),
 }
 
 
@@ -50,7 +51,7 @@ def js_estimate(on_real: Array, on_fake: Array) -> float:
 
 
 def analyse(study: Study) -> Findings:
-    """Curves over theta, [thetas] or [seeds, thetas]."""
+    """Curves over theta, [thetas], and estimates of every network."""
     findings = Findings(QUANTITIES)
     labels = sorted(study.options("theta"), key=float)
     count = int(study.settings["samples"])
@@ -63,7 +64,7 @@ def analyse(study: Study) -> Findings:
     for label in labels:
         theta = float(label)
         paired.append(paired_transport(theta, count, generator))
-        first = study.of(theta=label)[0].run
+        first = next(member.run for member in study.members if member.labels["theta"] == label)
         sampled.append(assignment(*reversed([part.double().numpy() for part in samples(first, count)]))[1])
         findings.add("em_paired", paired[-1], f"theta {label}", expected=abs(theta))
         findings.add("em_sampled", sampled[-1], f"theta {label}", expected=abs(theta))

@@ -42,13 +42,13 @@ def build(toy: Toy, scale: str, folder: Path) -> tuple[dict[str, Any], dict[str,
         "claim": toy.params.claim.strip(),
         "unspecified": list(toy.params.unspecified),
         "pictures": [{"file": name, "caption": p.caption} for name, p in zip(files, pictures, strict=True)],
-        "quantities": _grouped(quantities, facts["titles"]),
+        "quantities": _grouped(quantities, facts["titles"], set(facts["ours"])),
         **{name: facts[name] for name in ("settings", "seeds", "runs", "diverged", "seconds", "commits", "devices")},
     }
     return numbers, files
 
 
-def _grouped(quantities: pd.DataFrame, titles: dict[str, str]) -> list[dict[str, Any]]:
+def _grouped(quantities: pd.DataFrame, titles: dict[str, str], ours: set[str]) -> list[dict[str, Any]]:
     """A line for each quantity and case: its mean and extremes over seeds, and how many of them are as the criterion says."""
     lines = []
     order = {name: place for place, name in enumerate(titles)}
@@ -57,11 +57,8 @@ def _grouped(quantities: pd.DataFrame, titles: dict[str, str]) -> list[dict[str,
         criterion = rows["criterion"].iloc[0]
         expected = rows["expected"].astype(float)
         has_criterion = isinstance(criterion, str)
-        met = (
-            [meets(criterion, v, None if np.isnan(e) else e) for v, e in zip(rows["value"], expected, strict=True)]
-            if (has_criterion)
-            else []
-        )
+        values = zip(rows["value"], expected, strict=True)
+        met = [meets(criterion, v, None if np.isnan(e) else e) for v, e in values] if has_criterion else []
         line = {
             "quantity": str(name),
             "title": titles[str(name)],
@@ -71,7 +68,7 @@ def _grouped(quantities: pd.DataFrame, titles: dict[str, str]) -> list[dict[str,
             "minimum": _number(rows["value"].min()),
             "maximum": _number(rows["value"].max()),
             "expected": _number(expected.mean()),
-            "criterion": criterion if has_criterion else None,
+            "criterion": criterion + "*" * (str(name) in ours) if has_criterion else None,
             "met": sum(met) if has_criterion else None,
         }
         lines.append(line)
@@ -87,5 +84,5 @@ def _number(value: float) -> str | None:
     if value != 0 and (abs(value) < 1e-3 or abs(value) >= 1e5):
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
-    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
     return text.replace("-", "−")

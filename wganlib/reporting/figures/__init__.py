@@ -30,6 +30,19 @@ class Data:
         rows = self.quantities[self.quantities["quantity"] == quantity]
         return float((rows if case is None else rows[rows["case"] == case])["value"].mean())
 
+    def told(self, quantity: str, case: str | None = None, form: str = ".2f") -> str:
+        """The mean in a caption."""
+        return told(self.mean(quantity, case), form)
+
+
+def told(value: float, form: str = ".2f") -> str:
+    """A value in a caption, or that there is none.
+
+    >>> told(0.123), told(float("nan"))
+    ('0.12', 'not measured')
+    """
+    return "not measured" if np.isnan(value) else format(value, form)
+
 
 class Picture(NamedTuple):
     """A drawn figure and its caption: what is seen, in plain text."""

@@ -14,11 +14,11 @@ def draw(data: Data) -> list[Picture]:
     for index, method in enumerate(methods):
         for number, values in enumerate(data.below(f"norms/{method}").values()):
             layers = np.arange(1, len(values) + 1)
+            norms.set_xticks(range(1, len(values) + 1, max(1, len(values) // 6)))
             style = {"color": PALETTE[index], "linestyle": DASHES[index], "alpha": 1.0 if number == 0 else 0.35}
             label = method if number == 0 else None
             norms.plot(layers, np.log10(np.where(values > 0, values, np.nan)), linewidth=1.1, label=label, **style)
     norms.set(xlabel="critic layer (input: 1)", ylabel=r"$\log_{10}$ norm of gradient")
-    norms.set_xticks(range(1, len(values) + 1, max(1, len(values) // 6)))
     norms.invert_xaxis()
     drawn.legend(loc="outside lower center", ncols=4, frameon=False)
     for here, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
@@ -34,11 +34,13 @@ def draw(data: Data) -> list[Picture]:
             "last "
             "layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's weight matrices, "
             "first "
-            f"seed. Decades a layer towards the input: {data.mean('slope_exploding', 'clipping at 0.1'):+.2f} (clipping at "
+            f"seed. Decades a layer towards the input: {data.told('slope_exploding', 'clipping at 0.1', form='+.2f')} "
+            "(clipping at "
             "0.1), "
-            f"{data.mean('slope_vanishing', 'clipping at 0.01'):+.2f} (0.01), "
-            f"{data.mean('slope_vanishing', 'clipping at 0.001'):+.2f} (0.001), "
-            f"{data.mean('slope_penalty'):+.2f} (penalty); {data.mean('at_limits_clipping', 'clipping at 0.01'):.0%} of the "
+            f"{data.told('slope_vanishing', 'clipping at 0.01', form='+.2f')} (0.01), "
+            f"{data.told('slope_vanishing', 'clipping at 0.001', form='+.2f')} (0.001), "
+            f"{data.told('slope_penalty', form='+.2f')} (penalty); "
+            f"{data.told('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the "
             "weights "
             "clipped at 0.01 lie within 2 % of the limits.",
         )

@@ -11,8 +11,7 @@ def draw(data: Data) -> list[Picture]:
     rows, columns = list(dict.fromkeys(case for case, _ in cells)), sorted({i for _, i in cells})
     sets = list(dict.fromkeys(row.partition(", ")[0] for row in rows))
     methods = list(dict.fromkeys(row.partition(", ")[2] for row in rows))
-    drawn, axes = figure(1.02 * len(rows), len(sets) * len(columns), len(methods), sharex=True, sharey=True)
-    drawn.set_size_inches(drawn.get_size_inches()[0], 1.05 * len(methods) + 0.3)
+    drawn, axes = figure(0.85 * len(methods) + 0.4, len(sets) * len(columns), len(methods), sharex=True, sharey=True)
     limit = float(data.settings["limit"])
     for i, method in enumerate(methods):
         for j, name in enumerate(sets):
@@ -20,16 +19,15 @@ def draw(data: Data) -> list[Picture]:
                 here = axes[i, j * len(columns) + k]
                 if f"{name}, {method}/{iteration}" in data.arrays:
                     points(here, data.arrays[f"{name}/real"], data.arrays[f"{name}, {method}/{iteration}"], size=0.4)
-                title = (f"{name}\n" if k == 1 else "\n") + f"{iteration:,}" if i == 0 else ""
+                title = (f"{name}\n" if k == len(columns) // 2 else "\n") + f"{iteration:,}" if i == 0 else ""
                 plane(here, (-limit, limit), (-limit, limit), title)
                 here.set(xticks=[], yticks=[])
-        axes[i, 0].set_ylabel(method)
-    w1 = {m: [data.mean("w1", f"{s}, {m}") for s in sets] for m in methods}
-    listed = "; ".join(f"{m} " + ", ".join(f"{v:.3f}" for v in values) for m, values in w1.items())
+        axes[i, 0].set_ylabel(method.replace(", ", "\n"), fontsize=8)
+    listed = "; ".join(f"{m} " + ", ".join(data.told("w1", f"{s}, {m}", form=".3f") for s in sets) for m in methods)
     return [
         Picture(
             drawn,
-            "Samples (green) and data (orange) after as many generator iterations as stand above the columns, first seed; both "
+            "Samples (green) and data (orange) after as many generator iterations as stand above the columns, one seed; both "
             "axes "
             f"from {-limit:g} to {limit:g}. Exact W1 to the data at the end, mean over seeds, for {', '.join(sets)}: {listed}.",
         )

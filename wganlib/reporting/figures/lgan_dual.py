@@ -42,9 +42,10 @@ def draw(data: Data) -> list[Picture]:
             "optimal on them: under the Lipschitz condition between all points (eq. 3) a band, which between the two has no "
             "width, so that the gradient at the generated point is one along the line; under the condition between real and "
             "generated points alone (eq. 4) any value. "
-            f"The optima of both differ from the transport cost by at most {gap:.0e}. "
+            f"The optima of both differ from the transport cost by at most {gap:.1g}. "
             "At the optimum both are 1-Lipschitz within each "
-            f"support too (steepest {data.mean('compact_steepest', 'random'):.4f}); 1 % below it eq. 4 allows slopes of "
-            f"{data.mean('compact_steepest_near'):.0f} between neighbours.",
+            f"support too (steepest {data.told('compact_steepest', 'random', form='.4f')}); 1 % below it eq. 4 allows slopes "
+            "of "
+            f"{data.told('compact_steepest_near', form='.0f')} between neighbours.",
         )
     ]

@@ -18,13 +18,8 @@ def draw(data: Data) -> list[Picture]:
             _cell(axes[i, j], data, f"figure/{case}/{seed}", case if i == 0 else "")
             axes[-1, j].set_xlabel("$x_1$")
         axes[i, 0].set_ylabel(f"seed {seed}\n$x_2$")
-    cosines = ", ".join(f"{data.mean('cosine', case):.2f} ({case})" for case in cases)
-    agreement = data.mean("resultant_seeds", cases[0])
-    told = (
-        ""
-        if agreement != agreement
-        else f" Over seeds directions have a mean resultant length of {agreement:.2f} (first case)."
-    )
+    cosines = ", ".join(f"{data.told('cosine', case, form='.2f')} ({case})" for case in cases)
+    agreement = data.told("resultant_seeds", cases[0])
     pictures = [
         Picture(
             drawn,
@@ -32,7 +27,8 @@ def draw(data: Data) -> list[Picture]:
             "gradient "
             "at generated examples (arrows of equal length). Real examples orange, generated ones green. Mean cosine with the "
             "way "
-            f"that exact transport gives a generated example: {cosines}.{told}",
+            f"that exact transport gives a generated example: {cosines}. Mean resultant length of the directions over seeds "
+            f"({cases[0]}): {agreement}.",
         )
     ]
     appendix = [name for name in names if name.startswith("appendix/")]
@@ -51,12 +47,12 @@ def _appendix(data: Data, cells: list[list[str]]) -> Picture:
             axes[i, j].title.set_fontsize(7)
             axes[i, j].set(xticks=[-2, 0, 2], yticks=[-1, 0, 1])
         axes[i, 0].set_ylabel(case)
-    cosines = ", ".join(f"{data.mean('cosine', f'{cases[0]}, {network}'):.2f}" for network in networks)
+    cosines = ", ".join(f"{data.told('cosine', f'{cases[0]}, {network}', form='.2f')}" for network in networks)
     return Picture(
         drawn,
         f"The same for other networks and optimisers, first seed. Mean cosines in the order of the columns ({cases[0]}): "
         f"{cosines}; mean "
-        f"resultant length over the columns: {data.mean('resultant_networks', cases[0]):.2f}.",
+        f"resultant length over the columns: {data.told('resultant_networks', cases[0], form='.2f')}.",
     )
 
 

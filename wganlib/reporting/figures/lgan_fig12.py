@@ -31,7 +31,7 @@ def draw(data: Data) -> list[Picture]:
             "Two noise images under each constraint, as in Figure 3: image, gradient over its largest value, image plus "
             "increasing "
             f"multiples of the gradient, nearest real image. Real images: {data.facts['images']} ({data.facts['dataset']}). "
-            "First seed.",
+            "One seed.",
         ),
         Picture(
             drawn,

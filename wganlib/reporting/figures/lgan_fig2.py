@@ -17,17 +17,22 @@ def draw(data: Data) -> list[Picture]:
         plane(here, (x[0], x[-1]), (y[0], y[-1]), f"({letter}) $\\phi(x)$ = {name}")
         here.set(xlabel="$x_1$", ylabel="$x_2$")
         here.label_outer()
-    shares = ", ".join(f"{data.mean('pointing', name):.0%} ({name})" for name in names)
-    cosines = ", ".join(f"{data.mean('cosine', name):.2f}" for name in names)
+
+    def listed(quantity: str, form: str) -> str:
+        return ", ".join(data.told(quantity, name, form=form) for name in names)
+
     return [
         Picture(
             drawn,
             "Critics of Lipschitz GANs with maximum gradient penalty, dark low and light high, and the directions of their "
-            "gradient at "
-            "generated examples (arrows of equal length); real examples orange, generated ones green, first seed. Of the "
-            "examples "
-            f"with a slope over half the largest, so many point within {data.settings['radius']} of a real one: {shares}. Mean "
-            "cosine "
-            f"with the way of exact transport, in the same order: {cosines}.",
+            "gradient "
+            "at generated examples (arrows of equal length); real examples orange, generated ones green, one seed. In the "
+            "order of "
+            f"the panels: gradients lead within {data.settings['radius']} of a real example in {listed('pointing', '.0%')} "
+            "(the "
+            f"opposite directions in {listed('pointing_reversed', '.0%')}, since the examples lie between and among the "
+            "modes); of "
+            "those far from all real examples, into the mode that exact transport gives them in "
+            f"{listed('pointing_far', '.0%')}; mean cosine with the way of exact transport {listed('cosine', '.2f')}.",
         )
     ]

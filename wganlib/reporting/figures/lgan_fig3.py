@@ -16,19 +16,20 @@ def draw(data: Data) -> list[Picture]:
         here.set(title=f"$\\phi(x)$ = {name}", xlabel="real image", xticks=range(0, 10, 3), yticks=range(0, 10, 3))
     axes[0, 0].set_ylabel("noise image")
     drawn.colorbar(drawn_map, ax=axes, label="cosine", shrink=0.9)
-    cosines = ", ".join(f"{data.mean('max_cosine', name):.2f} ({name})" for name in names)
+    cosines = ", ".join(f"{data.told('max_cosine', name, form='.2f')} ({name})" for name in names)
     return [
         Picture(
             shown,
             "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
             "multiples of "
             f"the gradient, the last beyond the real image; the real image to which the gradient leads (largest cosine). "
-            f"Real images: {data.facts['images']} ({data.facts['dataset']}). First objective and seed.",
+            f"Real images: {data.facts['images']} ({data.facts['dataset']}). Objective {data.facts['rows']['objective']}, seed "
+            f"{data.facts['rows']['seed']}.",
         ),
         Picture(
             drawn,
             "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of the "
             "largest "
-            f"cosine of each noise image over seeds: {cosines}; random directions: {data.mean('chance'):.2f}.",
+            f"cosine of each noise image over seeds: {cosines}; random directions: {data.told('chance', form='.2f')}.",
         ),
     ]

@@ -25,12 +25,15 @@ def draw(data: Data) -> list[Picture]:
         here.locator_params(axis="x", nbins=3)
     axes[0, 0].set_ylabel("mean of the critic")
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    wander = ", ".join(f"{data.mean('wander', name):.3f} ({name})" for name in names)
+    drift = ", ".join(f"{data.told('drift', name, form='.3f')} ({name})" for name in names)
+    wander = ", ".join(data.told("wander", name, form=".3f") for name in names)
     return [
         Picture(
             drawn,
             "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. The offset, half the "
-            "sum of "
-            f"both, wanders in the last half by so many times their gap (standard deviation about its trend): {wander}.",
+            "sum "
+            f"of both, deviates from its trend in the last half by {wander} of their gap (standard deviation, in the order of "
+            "the "
+            f"panels), of which the draw of batches alone leaves unexplained: {drift}.",
         )
     ]

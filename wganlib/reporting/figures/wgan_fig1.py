@@ -36,7 +36,7 @@ def draw(data: Data) -> list[Picture]:
             "networks, "
             "one a seed; a critic's gap is divided by its mean slope. Transport between independent samples is biased upwards. "
             "The "
-            f"critic's estimates rise by {data.mean('em_slope'):.3f} a unit of |theta|.",
+            f"critic's estimates rise by {data.told('em_slope', form='.3f')} a unit of |theta|.",
         )
     ]
 

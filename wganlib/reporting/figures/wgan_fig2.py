@@ -40,8 +40,8 @@ def draw(data: Data) -> list[Picture]:
             "+ p_g); "
             "a critic's scale and offset mean nothing and are taken out. Right: absolute slopes, each over its largest value. "
             "Dotted: the generated mean. Pale lines: further seeds. At the generated mean the discriminator's slope is "
-            f"{data.mean('discriminator_slope_at_fake'):.1e} a unit of x; the critics' are "
-            f"{data.mean('critic_slope_share_at_fake', 'clipping'):.2f} (clipped) and "
-            f"{data.mean('critic_slope_share_at_fake', 'penalty'):.2f} (penalty) of their largest, mean over seeds.",
+            f"{data.told('discriminator_slope_at_fake', form='.1e')} a unit of x; the critics' are "
+            f"{data.told('critic_slope_share_at_fake', 'clipping', form='.2f')} (clipped) and "
+            f"{data.told('critic_slope_share_at_fake', 'penalty', form='.2f')} (penalty) of their largest, mean over seeds.",
         )
     ]
