@@ -30,10 +30,10 @@ def draw(data: Data) -> list[Picture]:
         Picture(
             drawn,
             "Contours of critics trained with the generator fixed at data plus unit normal noise, dark low and light high; "
-            "real examples orange, generated ones green; coordinates scaled as in the official code; penalty weight 10 where "
-            "none is given. Of the surface's variance over the square the best quadratic leaves, mean over data and seeds: "
-            f"{far}; within 1.6 of the origin: {near}. More means a less simple surface: the paper's claim is that clipping "
-            "leaves less.",
+            "real examples orange, generated ones green; coordinates scaled as in the official code; penalty weight 10 "
+            "where none is given. Of the surface's variance over the square the best quadratic leaves, mean over data and "
+            f"seeds: {far}; within 1.6 of the origin: {near}. More means a less simple surface: the paper's claim is that "
+            "clipping leaves less.",
         )
     ]
 

@@ -30,18 +30,14 @@ def draw(data: Data) -> list[Picture]:
     return [
         Picture(
             drawn,
-            "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from the "
-            "last "
-            "layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's weight matrices, "
-            "first "
-            f"seed. Decades a layer towards the input: {data.told('slope_exploding', 'clipping at 0.1', form='+.2f')} "
-            "(clipping at "
-            "0.1), "
+            "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from "
+            "the last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's "
+            "weight matrices, first seed. Decades a layer towards the input: "
+            f"{data.told('slope_exploding', 'clipping at 0.1', form='+.2f')} (clipping at 0.1), "
             f"{data.told('slope_vanishing', 'clipping at 0.01', form='+.2f')} (0.01), "
             f"{data.told('slope_vanishing', 'clipping at 0.001', form='+.2f')} (0.001), "
             f"{data.told('slope_penalty', form='+.2f')} (penalty); "
-            f"{data.told('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the "
-            "weights "
-            "clipped at 0.01 lie within 2 % of the limits.",
+            f"{data.told('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the weights clipped at 0.01 lie within 2 "
+            "% of the limits.",
         )
     ]

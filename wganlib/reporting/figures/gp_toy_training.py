@@ -27,8 +27,8 @@ def draw(data: Data) -> list[Picture]:
     return [
         Picture(
             drawn,
-            "Samples (green) and data (orange) after as many generator iterations as stand above the columns, one seed; both "
-            "axes "
-            f"from {-limit:g} to {limit:g}. Exact W1 to the data at the end, mean over seeds, for {', '.join(sets)}: {listed}.",
+            "Samples (green) and data (orange) after as many generator iterations as stand above the columns, one seed; "
+            f"both axes from {-limit:g} to {limit:g}. Exact W1 to the data at the end, mean over seeds, for "
+            f"{', '.join(sets)}: {listed}.",
         )
     ]

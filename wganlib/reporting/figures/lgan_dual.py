@@ -39,13 +39,11 @@ def draw(data: Data) -> list[Picture]:
             drawn,
             "Left: real and generated points, their areas as their masses, and the optimal plan, its widths as the mass "
             "moved. Right: along the line through the pair in blue, the values that f may take off the supports once it is "
-            "optimal on them: under the Lipschitz condition between all points (eq. 3) a band, which between the two has no "
-            "width, so that the gradient at the generated point is one along the line; under the condition between real and "
-            "generated points alone (eq. 4) any value. "
-            f"The optima of both differ from the transport cost by at most {gap:.1g}. "
-            "At the optimum both are 1-Lipschitz within each "
-            f"support too (steepest {data.told('compact_steepest', 'random', form='.4f')}); 1 % below it eq. 4 allows slopes "
-            "of "
+            "optimal on them: under the Lipschitz condition between all points (eq. 3) a band, which between the two has "
+            "no width, so that the gradient at the generated point is one along the line; under the condition between real "
+            "and generated points alone (eq. 4) any value. The optima of both differ from the transport cost by at most "
+            f"{gap:.1g}. At the optimum both are 1-Lipschitz within each support too (steepest "
+            f"{data.told('compact_steepest', 'random', form='.4f')}); 1 % below it eq. 4 allows slopes of "
             f"{data.told('compact_steepest_near', form='.0f')} between neighbours.",
         )
     ]

@@ -23,12 +23,10 @@ def draw(data: Data) -> list[Picture]:
     pictures = [
         Picture(
             drawn,
-            "The critic of a Least-Squares GAN without Lipschitz condition, dark low and light high, and the directions of its "
-            "gradient "
-            "at generated examples (arrows of equal length). Real examples orange, generated ones green. Mean cosine with the "
-            "way "
-            f"that exact transport gives a generated example: {cosines}. Mean resultant length of the directions over seeds "
-            f"({cases[0]}): {agreement}.",
+            "The critic of a Least-Squares GAN without Lipschitz condition, dark low and light high, and the directions of "
+            "its gradient at generated examples (arrows of equal length). Real examples orange, generated ones green. Mean "
+            f"cosine with the way that exact transport gives a generated example: {cosines}. Mean resultant length of the "
+            f"directions over seeds ({cases[0]}): {agreement}.",
         )
     ]
     appendix = [name for name in names if name.startswith("appendix/")]
@@ -51,8 +49,7 @@ def _appendix(data: Data, cells: list[list[str]]) -> Picture:
     return Picture(
         drawn,
         f"The same for other networks and optimisers, first seed. Mean cosines in the order of the columns ({cases[0]}): "
-        f"{cosines}; mean "
-        f"resultant length over the columns: {data.told('resultant_networks', cases[0], form='.2f')}.",
+        f"{cosines}; mean resultant length over the columns: {data.told('resultant_networks', cases[0], form='.2f')}.",
     )
 
 

@@ -29,14 +29,13 @@ def draw(data: Data) -> list[Picture]:
         Picture(
             shown,
             "Two noise images under each constraint, as in Figure 3: image, gradient over its largest value, image plus "
-            "increasing "
-            f"multiples of the gradient, nearest real image. Real images: {data.facts['images']} ({data.facts['dataset']}). "
-            "One seed.",
+            f"increasing multiples of the gradient, nearest real image. Real images: {data.facts['images']} "
+            f"({data.facts['dataset']}). One seed.",
         ),
         Picture(
             drawn,
-            "Left: mean over the ten noise images of the largest cosine between gradient and the way to a real image. Right: "
-            "standard "
-            "deviation over mean of the critic's slope along the lines that exact transport matches. Dots: seeds.",
+            "Left: mean over the ten noise images of the largest cosine between gradient and the way to a real image. "
+            "Right: standard deviation over mean of the critic's slope along the lines that exact transport matches. Dots: "
+            "seeds.",
         ),
     ]

@@ -51,12 +51,10 @@ def draw(data: Data) -> list[Picture]:
             drawn,
             "Left: the four loss metrics phi of the paper and, dashed, varphi(x) = phi(-x) on real examples. Middle: their "
             "slopes, which condition (11) wants above 0, out of the shade; grey: a translation, a scaling and two sums of "
-            "them. "
-            f"{met} of {len(METRICS) + len(DERIVED)} meet the condition on the grid; {' and '.join(failed) or 'none'} fail"
-            f"{'s' if len(failed) == 1 else ''} it. "
-            "Right: the slope between a real and a generated point mass at distance 2 of critics "
-            "trained with the penalty on the largest gradient (weight 0.1), or (GP) with phi = x and the two-sided penalty; "
-            "each dot is a seed, the bar is the closed form. Trained over closed form: "
+            f"them. {met} of {len(METRICS) + len(DERIVED)} meet the condition on the grid; {' and '.join(failed) or 'none'} "
+            f"fail{'s' if len(failed) == 1 else ''} it. Right: the slope between a real and a generated point mass at "
+            "distance 2 of critics trained with the penalty on the largest gradient (weight 0.1), or (GP) with phi = x and "
+            "the two-sided penalty; each dot is a seed, the bar is the closed form. Trained over closed form: "
             f"{ratios.min():.3f} to {ratios.max():.3f}.",
         )
     ]

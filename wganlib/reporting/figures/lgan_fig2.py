@@ -25,14 +25,11 @@ def draw(data: Data) -> list[Picture]:
         Picture(
             drawn,
             "Critics of Lipschitz GANs with maximum gradient penalty, dark low and light high, and the directions of their "
-            "gradient "
-            "at generated examples (arrows of equal length); real examples orange, generated ones green, one seed. In the "
-            "order of "
-            f"the panels: gradients lead within {data.settings['radius']} of a real example in {listed('pointing', '.0%')} "
-            "(the "
-            f"opposite directions in {listed('pointing_reversed', '.0%')}, since the examples lie between and among the "
-            "modes); of "
-            "those far from all real examples, into the mode that exact transport gives them in "
-            f"{listed('pointing_far', '.0%')}; mean cosine with the way of exact transport {listed('cosine', '.2f')}.",
+            "gradient at generated examples (arrows of equal length); real examples orange, generated ones green, one "
+            f"seed. In the order of the panels: gradients lead within {data.settings['radius']} of a real example in "
+            f"{listed('pointing', '.0%')} (the opposite directions in {listed('pointing_reversed', '.0%')}, since the "
+            "examples lie between and among the modes); of those far from all real examples, into the mode that exact "
+            f"transport gives them in {listed('pointing_far', '.0%')}; mean cosine with the way of exact transport "
+            f"{listed('cosine', '.2f')}.",
         )
     ]

@@ -21,15 +21,14 @@ def draw(data: Data) -> list[Picture]:
         Picture(
             shown,
             "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
-            "multiples of "
-            f"the gradient, the last beyond the real image; the real image to which the gradient leads (largest cosine). "
-            f"Real images: {data.facts['images']} ({data.facts['dataset']}). Objective {data.facts['rows']['objective']}, seed "
-            f"{data.facts['rows']['seed']}.",
+            "multiples of the gradient, the last beyond the real image; the real image to which the gradient leads "
+            f"(largest cosine). Real images: {data.facts['images']} ({data.facts['dataset']}). Objective "
+            f"{data.facts['rows']['objective']}, seed {data.facts['rows']['seed']}.",
         ),
         Picture(
             drawn,
-            "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of the "
-            "largest "
-            f"cosine of each noise image over seeds: {cosines}; random directions: {data.told('chance', form='.2f')}.",
+            "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of "
+            f"the largest cosine of each noise image over seeds: {cosines}; random directions: "
+            f"{data.told('chance', form='.2f')}.",
         ),
     ]

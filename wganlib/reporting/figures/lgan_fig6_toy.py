@@ -30,10 +30,8 @@ def draw(data: Data) -> list[Picture]:
     return [
         Picture(
             drawn,
-            "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. The offset, half the "
-            "sum "
-            f"of both, deviates from its trend in the last half by {wander} of their gap (standard deviation, in the order of "
-            "the "
-            f"panels), of which the draw of batches alone leaves unexplained: {drift}.",
+            "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. The offset, half "
+            f"the sum of both, deviates from its trend in the last half by {wander} of their gap (standard deviation, in "
+            f"the order of the panels), of which the draw of batches alone leaves unexplained: {drift}.",
         )
     ]

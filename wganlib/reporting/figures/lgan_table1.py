@@ -48,11 +48,10 @@ def draw(data: Data) -> list[Picture]:
             "(darker); it bounds only the free critics. Middle: the largest change of f between generated points, over f's "
             "range, when the real points turn by a quarter around them; 0 for critics whose programs see masses alone. "
             "Right: the increase of the loss when f is shifted by 1, where real and generated mass overlap; for supports "
-            "apart the vanilla GAN's is "
-            f"{data.told('shift_increase_disjoint', 'minimax_gan', form='.0e')}, since its optimum lies at infinity. "
-            f"{int(agreeing[listed].sum())} of {int(listed.sum())} verdicts are those of the paper's table, and "
-            f"{int(agreeing[~listed].sum())} of {int((~listed).sum())} those of its text for the second and the sixth row, "
-            "which the table lacks.",
+            f"apart the vanilla GAN's is {data.told('shift_increase_disjoint', 'minimax_gan', form='.0e')}, since its "
+            f"optimum lies at infinity. {int(agreeing[listed].sum())} of {int(listed.sum())} verdicts are those of the "
+            f"paper's table, and {int(agreeing[~listed].sum())} of {int((~listed).sum())} those of its text for the second "
+            "and the sixth row, which the table lacks.",
         )
     ]
 

@@ -30,13 +30,11 @@ def draw(data: Data) -> list[Picture]:
         Picture(
             drawn,
             "Distance between the lines (0, z) and (theta, z), z uniform on [0, 1], in units of the plane (left), nats "
-            "(middle) and as "
-            "a share (right). W1 is continuous in theta; the Jensen-Shannon divergence, which is log 2 = 0.693 off zero, total "
-            "variation and both Kullback-Leibler divergences (infinite off zero) jump. Crosses, blue: estimates by trained "
-            "networks, "
-            "one a seed; a critic's gap is divided by its mean slope. Transport between independent samples is biased upwards. "
-            "The "
-            f"critic's estimates rise by {data.told('em_slope', form='.3f')} a unit of |theta|.",
+            "(middle) and as a share (right). W1 is continuous in theta; the Jensen-Shannon divergence, which is log 2 = "
+            "0.693 off zero, total variation and both Kullback-Leibler divergences (infinite off zero) jump. Crosses, "
+            "blue: estimates by trained networks, one a seed; a critic's gap is divided by its mean slope. Transport "
+            "between independent samples is biased upwards. The critic's estimates rise by "
+            f"{data.told('em_slope', form='.3f')} a unit of |theta|.",
         )
     ]
 

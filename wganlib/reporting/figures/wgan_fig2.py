@@ -36,11 +36,10 @@ def draw(data: Data) -> list[Picture]:
     return [
         Picture(
             drawn,
-            "Left: the trained discriminator and critics on the line, the densities, and the analytic optimum D* = p_r / (p_r "
-            "+ p_g); "
-            "a critic's scale and offset mean nothing and are taken out. Right: absolute slopes, each over its largest value. "
-            "Dotted: the generated mean. Pale lines: further seeds. At the generated mean the discriminator's slope is "
-            f"{data.told('discriminator_slope_at_fake', form='.1e')} a unit of x; the critics' are "
+            "Left: the trained discriminator and critics on the line, the densities, and the analytic optimum D* = p_r / "
+            "(p_r + p_g); a critic's scale and offset mean nothing and are taken out. Right: absolute slopes, each over "
+            "its largest value. Dotted: the generated mean. Pale lines: further seeds. At the generated mean the "
+            f"discriminator's slope is {data.told('discriminator_slope_at_fake', form='.1e')} a unit of x; the critics' are "
             f"{data.told('critic_slope_share_at_fake', 'clipping', form='.2f')} (clipped) and "
             f"{data.told('critic_slope_share_at_fake', 'penalty', form='.2f')} (penalty) of their largest, mean over seeds.",
         )
