@@ -238,3 +238,13 @@ def test_an_experiment_without_an_analysis_says_which_file_it_lacks(tmp_path: Pa
     done = wganlib(project, "analyse", "my_figure")
     assert done.returncode == 2
     assert "add wganlib/analysis/my_figure.py" in done.stderr
+
+
+def test_a_scale_without_the_configured_targets_makes_its_toys(tmp_path: Path) -> None:
+    project = small_project(tmp_path)
+    path = project / "params/toys/wgan_fig2.yaml"
+    value = yaml.safe_load(path.read_text())
+    value["scales"]["gpu"] = {"seeds": [0]}
+    path.write_text(yaml.safe_dump(value, allow_unicode=True))
+    assert dry_run(project, "toys", "--config", "scale=gpu") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
+    assert dry_run(project, "all", "--config", "scale=gpu") in ({}, {"all": 1})

@@ -11,7 +11,7 @@ from typing import Any
 from wganlib.errors import WganlibError, parse, unknown
 from wganlib.files import PARENT_VARIABLE
 from wganlib.params import Config
-from wganlib.plan import PLAN_REPORTS, Plan
+from wganlib.plan import PLAN_REPORTS, Plan, load_plan
 
 
 def prepare_jobs(plan: Plan) -> None:
@@ -56,18 +56,27 @@ def check_config(config: dict[str, Any]) -> None:
     parse(Config, config, "params/config.yaml or --config")
 
 
-def check_targets(plan: Plan, targets: list[str]) -> None:
-    """Refuse reports that no experiment of this scale makes, before Snakemake's own, longer message.
+def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
+    """The configured targets that this scale makes; those of other scales alone are left out.
 
     Raises:
-        WganlibError: a target `reports/<name>.pdf` whose name no experiment lists.
+        WganlibError: a target `reports/<name>.pdf` whose name no experiment lists, before Snakemake's own, longer message.
     """
+    elsewhere: set[str] | None = None
+    found = []
     for target in targets:
         path = Path(target)
-        if path.parent == Path("reports") and path.suffix == ".pdf" and path.stem not in plan.targets():
+        if path.parent != Path("reports") or path.suffix != ".pdf" or path.stem in plan.targets():
+            found.append(target)
+            continue
+        if elsewhere is None:
+            scales = (scale.stem for scale in (params / "scales").glob("*.yaml"))
+            elsewhere = {name for scale in scales for name in load_plan(params, scale).targets()}
+        if path.stem not in elsewhere:
             raise WganlibError(
                 f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.targets())}"
             )
+    return found
 
 
 RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png")

@@ -12,17 +12,17 @@ from wganlib.errors import WganlibError
 from wganlib.plan import PLAN_REPORTS, load_plan
 from wganlib.workflow import (
     check_config,
-    check_targets,
     code_digest,
     distrust,
     hold_folder,
     prepare_jobs,
+    targets_here,
 )
 
 try:
     check_config(dict(config))
     PLAN = load_plan(Path("params"), config["scale"])
-    check_targets(PLAN, config["targets"])
+    TARGETS = targets_here(PLAN, config["targets"], Path("params"))
 except WganlibError as error:
     raise WorkflowError(str(error)) from None
 
