@@ -65,9 +65,3 @@ rule figure:
         ),
     shell:
         "python -m wganlib report {wildcards.toy} --scale {wildcards.scale} > {log} 2>&1"
-
-
-rule toys:
-    input:
-        expand("reports/{toy}.pdf", toy=PLAN.toys),
-    localrule: True
