@@ -15,7 +15,7 @@ from wganlib.files import write_json
 from wganlib.params import PublishedTable
 from wganlib.plan import load_plan
 from wganlib.reporting import pilot, table2, write_report
-from wganlib.results import split_extremes, write_table
+from wganlib.results import split_sheets, write_table
 
 METHODS = ("nonsaturating_gan", "wgan_gp")
 
@@ -169,4 +169,4 @@ def test_the_pilot_chooses_each_method_s_own_best_mean():
 def test_a_picture_of_extremes_that_is_none_is_refused(tmp_path):
     (tmp_path / "samples.png").write_bytes(b"no picture")
     with pytest.raises(WganlibError, match=r"samples\.png: not readable"):
-        split_extremes(tmp_path / "samples.png", 4)
+        split_sheets(tmp_path / "samples.png", 4)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from wganlib.errors import WganlibError
 from wganlib.method import MethodSpec
@@ -25,6 +25,7 @@ class ClassifierParams(Part):
 
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
+    resnet_width: PositiveInt | None = None
 
 
 class Throughput(Part):
@@ -71,42 +72,12 @@ class MethodParams(Part):
     settings: MethodSpec
 
 
-class Grid(Part):
-    """Settings that a pilot tries, the same for every method; the critic's rate is a factor times the generator's."""
+class ThresholdSettings(Part):
+    """Settings of the experiments behind `table2` and `pilot`: the minimum scores that count as success."""
 
-    learning_rates: tuple[PositiveFloat, ...]
-    critic_factors: tuple[PositiveFloat, ...]
-
-
-class ExperimentScale(Part):
-    """What an experiment asks for at one scale."""
-
-    architectures: PositiveInt | Literal["base"]
-    seeds: tuple[Annotated[int, Field(ge=0)], ...]
-    generator_iterations: dict[str, PositiveInt]
-    snapshots: dict[str, tuple[PositiveInt, ...]] = {}
-    grid: Grid | None = None
-    primary_threshold: PositiveFloat | None = None
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or len(set(value)) != len(value):
-            raise ValueError("seeds must be distinct and at least one")
-        return value
-
-
-class ExperimentParams(Part):
-    """`params/experiments/<experiment>.yaml`: a named set of runs that tables and figures need."""
-
-    title: str
-    source: str
-    reports: tuple[Literal["table1", "table2", "pilot"], ...]
-    methods: Annotated[tuple[str, ...], Field(min_length=1)]
-    critic_l2_when_normalized: NonNegativeFloat = 0.0
-    thresholds: tuple[PositiveFloat, ...] = ()
+    thresholds: tuple[PositiveFloat, ...]
     main_thresholds: tuple[PositiveFloat, ...] = ()
-    scales: dict[str, ExperimentScale]
+    primary_threshold: PositiveFloat | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -116,21 +87,9 @@ class ExperimentParams(Part):
                 raise ValueError(f"{name} must increase, found {list(values)}")
         if not set(self.main_thresholds) <= set(self.thresholds):
             raise ValueError("main_thresholds must be among thresholds")
-        if len(set(self.methods)) != len(self.methods):
-            raise ValueError("methods must be distinct")
-        for name, scale in self.scales.items():
-            if "table2" in self.reports:
-                self._check_table2(name, scale)
+        if self.primary_threshold is not None and self.primary_threshold not in self.thresholds:
+            raise ValueError(f"primary_threshold must be one of thresholds, found {self.primary_threshold}")
         return self
-
-    def _check_table2(self, name: str, scale: ExperimentScale) -> None:
-        """Its tests compare two methods, once an architecture: more seeds would count one architecture several times."""
-        if len(self.methods) != 2:
-            raise ValueError(f"report table2 compares exactly two methods, found {len(self.methods)}")
-        if len(scale.seeds) != 1 or scale.architectures == "base" or scale.grid is not None:
-            raise ValueError(f"scales.{name}: report table2 needs a number of architectures, exactly one seed, and no grid")
-        if scale.primary_threshold not in self.thresholds:
-            raise ValueError(f"scales.{name}: primary_threshold must be one of thresholds, found {scale.primary_threshold}")
 
 
 class PublishedTable(Part):
@@ -152,10 +111,48 @@ class PublishedTable(Part):
         return self
 
 
+class PublishedRow(Part):
+    """A row of scores of a paper's table: value, and what the paper prints behind ±, if anything."""
+
+    name: str
+    labels: dict[str, str] = {}
+    """The options of an experiment's axes that it belongs to; none for a row that is not trained here."""
+    inception_score: tuple[float, ...] | None = None
+    frechet_inception_distance: tuple[float, ...] | None = None
+
+
+class PublishedScores(Part):
+    """A paper's table of scores."""
+
+    source: str
+    certainty: str
+    spread: str
+    """What stands behind ±."""
+    rows: tuple[PublishedRow, ...]
+
+    def of(self, score: str, **labels: str) -> str:
+        """The row of these options as the paper prints it; a dash where it has none."""
+        for row in self.rows:
+            value = getattr(row, score)
+            if row.labels and value and row.labels.items() <= labels.items():
+                return " ± ".join(f"{v:.2f}" for v in value)
+        return "–"
+
+
+class PublishedCounts(Part):
+    """Counts that a paper states in its text."""
+
+    source: str
+    certainty: str
+    counts: dict[str, int]
+
+
 class Published(Part):
     """`params/published.yaml`: the papers' numbers."""
 
     table2: PublishedTable
+    scores: dict[str, PublishedScores]
+    counts: dict[str, PublishedCounts]
 
 
 def read_yaml(path: Path) -> Any:
@@ -170,12 +167,3 @@ def read_yaml(path: Path) -> Any:
         raise WganlibError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WganlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
-
-
-def merged(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `overrides`, nested mappings key by key."""
-    result = dict(base)
-    for key, value in overrides.items():
-        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        result[key] = merged(base[key], value) if nested else value
-    return result

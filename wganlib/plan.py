@@ -1,46 +1,25 @@
 """From parameters to runs: reads `params/`, validates it and expands every experiment. Importing this needs no torch."""
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from wganlib.architectures import random_set
 from wganlib.cost import stack_seconds
 from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, there
 from wganlib.errors import Model, WganlibError, parse, unknown
+from wganlib.experiments import GRID_LABELS, Entry, ExperimentParams, ExperimentScale, Partial, Surroundings, expand, merged
 from wganlib.files import read_json
-from wganlib.method import MethodSpec
-from wganlib.params import (
-    Config,
-    ExperimentParams,
-    ExperimentScale,
-    Grid,
-    MethodParams,
-    Published,
-    ScaleParams,
-    merged,
-    read_yaml,
-)
-from wganlib.spec import ClassifierSpec, Spec
+from wganlib.params import Config, MethodParams, Published, ScaleParams, ThresholdSettings, read_yaml
+from wganlib.spec import ClassifierSpec, DatasetSpec, ScoringSpec, Spec
 from wganlib.stacks import StackSpec
-from wganlib.toys import Toy, load_toys
-
-Label = str | int | float | bool
+from wganlib.toys import Toy, toy
 
 PLAN_REPORTS = ("table1",)
 """Reports made from the plan alone, without a run."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One run's place in an experiment: its key and what it stands for there."""
-
-    run: str
-    labels: dict[str, Label]
 
 
 @dataclass(frozen=True)
@@ -50,15 +29,47 @@ class Experiment:
     name: str
     params: ExperimentParams
     scale: ExperimentScale
-    methods: tuple[MethodParams, ...]
     entries: tuple[Entry, ...]
+    scoring: ScoringSpec
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of its reports."""
+        return (self.name,) if self.params.reports is None else self.params.reports
+
+    @property
+    def settings(self) -> Partial:
+        """Settings of its measurements and figures at this scale."""
+        return merged(self.params.settings, self.scale.settings)
+
+    @property
+    def axes(self) -> dict[str, list[str]]:
+        """The axes of its groups with those options that its runs have, in order."""
+        found: dict[str, dict[str, None]] = {}
+        for entry in self.entries:
+            for axis, label in entry.labels.items():
+                if axis in self._axis_names:
+                    found.setdefault(axis, {})[str(label)] = None
+        return {axis: list(options) for axis, options in found.items()}
+
+    @property
+    def _axis_names(self) -> set[str]:
+        return {axis for e in self.entries for axis in e.labels} - {*random_set.FACTORS, "architecture", *GRID_LABELS}
+
+    @property
+    def methods(self) -> list[str]:
+        """The options of the axis `method`."""
+        return self.axes.get("method", [])
+
+    def spec_of(self, **labels: Any) -> Spec:
+        """The spec of its first run with these labels."""
+        return next(entry.spec for entry in self.entries if labels.items() <= entry.labels.items())
 
     def digest(self) -> str:
         """Changes with anything that its collected tables or reports depend on besides the runs' own files."""
-        methods = [m.model_dump(mode="json") for m in self.methods]
-        entries = [(e.run, e.labels) for e in self.entries]
-        value = [self.params.model_dump(mode="json"), self.scale.model_dump(mode="json"), methods, entries]
-        return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
+        entries = [(entry.run, entry.group, entry.labels) for entry in self.entries]
+        parts = [part.model_dump(mode="json", exclude_none=True) for part in (self.params, self.scale, self.scoring)]
+        return hashlib.sha256(json.dumps([*parts, entries], sort_keys=True).encode()).hexdigest()[:10]
 
 
 @dataclass
@@ -72,6 +83,7 @@ class Plan:
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Spec] = field(default_factory=dict)
     toys: dict[str, Toy] = field(default_factory=dict)
+    _scorings: dict[str, tuple[str, ScoringSpec, DatasetSpec | None]] = field(default_factory=dict)
 
     def experiment(self, name: str) -> Experiment:
         """An experiment by its name.
@@ -85,12 +97,20 @@ class Plan:
 
     def reports(self) -> dict[str, str]:
         """The experiment behind each report."""
-        return {report: e.name for e in self.experiments.values() for report in e.params.reports}
+        return {report: e.name for e in self.experiments.values() for report in e.reports}
 
     def targets(self) -> dict[str, str]:
         """Every report `reports/<name>.pdf` of this scale with the title of its experiment."""
         tables = {report: self.experiments[name].params.title for report, name in self.reports().items()}
         return tables | {name: toy.params.title for name, toy in self.toys.items()}
+
+    def shown(self) -> list[str]:
+        """The experiments of the papers: those of the pilot and of the regression check are asked for by name."""
+        return [name for name, e in self.experiments.items() if e.reports and "pilot" not in e.reports]
+
+    def shown_reports(self) -> list[str]:
+        """Their reports, and the toys'."""
+        return [report for name in self.shown() for report in self.experiments[name].reports] + list(self.toys)
 
     def toy(self, name: str) -> Toy:
         """A toy experiment by its name.
@@ -110,30 +130,65 @@ class Plan:
         """What must be there before the plan can be trained and scored on this machine; empty if nothing is missing."""
         found = []
         stacked = (run for stack in self.stacks().values() for run in stack.runs)
-        for name in sorted({spec.dataset.name for spec in (*self.runs.values(), *stacked)}):
-            if not there(name):
-                how = "see docs/data.md" if name in BY_HAND else f"wganlib data fetch {name}"
-                found.append(f"data set {name!r} is not below {data_root()} ({how})")
-        if self.params.scoring.network == "inception" and not inception_weights().exists():
+        for spec in {spec.dataset.name: spec.dataset for spec in (*self.runs.values(), *stacked)}.values():
+            if not there(spec.name):
+                how = "see docs/data.md" if spec.name in BY_HAND else f"wganlib data fetch {spec.name}"
+                found.append(f"data set {spec.name!r} is not below {data_root()} ({how})")
+        if any(how.network == "inception" for _, how, _ in self._scorings.values()) and not inception_weights().exists():
             found.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")
-        return found
+        return sorted(found)
 
     def run_keys(self, experiment: str) -> list[str]:
         """The runs of an experiment, each once."""
         return list(dict.fromkeys(entry.run for entry in self.experiment(experiment).entries))
 
-    def classifier_of(self, run: str) -> ClassifierSpec:
-        """The classifier that scores a run: that of its data set."""
-        budget = self.params.classifier
-        return ClassifierSpec(dataset=self.runs[run].dataset, epochs=budget.epochs, seed=budget.seed)
+    def scoring_of(self, run: str) -> ScoringSpec:
+        """How a run is scored."""
+        return self._scorings[run][1]
+
+    def classifier_of(self, run: str) -> ClassifierSpec | None:
+        """The classifier that scores a run, that of its whole data set or of the experiment's judge; none without images."""
+        budget, data, judge = self.params.classifier, self.runs[run].dataset, self._scorings[run][2]
+        if data.shape.kind != "images" or self.scoring_of(run).network == "none":
+            return None
+        whole = data.model_copy(update={"train_limit": None})
+        value = {"dataset": judge or whole, **budget.model_dump(exclude_none=True)}
+        return ClassifierSpec(**value | ({"judged": whole} if judge else {}))
 
     def classifiers(self) -> dict[str, ClassifierSpec]:
-        """The classifiers of all runs' data sets by their keys."""
-        return {spec.key: spec for spec in map(self.classifier_of, self.runs)}
+        """The classifiers that score the runs, by their keys."""
+        return {spec.key: spec for spec in map(self.classifier_of, self.runs) if spec is not None}
+
+    def scoring_of_classifier(self, key: str) -> ScoringSpec:
+        """How a classifier's real images are scored: as the runs that it judges."""
+        return next(self.scoring_of(run) for run in self.runs if (spec := self.classifier_of(run)) and spec.key == key)
 
     def stack_seconds(self) -> dict[str, float]:
         """Estimated seconds of each stack's training by its key."""
         return {key: stack_seconds(stack, self.params.toy_throughput) for key, stack in self.stacks().items()}
+
+    def add(self, experiment: Experiment, where: str) -> None:
+        """Add an experiment and its runs.
+
+        Raises:
+            WganlibError: another experiment makes a report of that name, or scores a run that both have otherwise.
+        """
+        owners = self.reports()
+        for report in experiment.reports:
+            if report in owners:
+                raise WganlibError(
+                    f"{where}: reports: {report!r} is already made by experiment {owners[report]!r}; name it once"
+                )
+        for entry in experiment.entries:
+            how = experiment.name, experiment.scoring, experiment.scale.judge
+            first = self._scorings.setdefault(entry.run, how)
+            if first[1:] != how[1:]:
+                raise WganlibError(
+                    f"{where}: its run {entry.run} is scored otherwise by experiment {first[0]!r}: let both have the same "
+                    "scoring and judge"
+                )
+            self.runs.setdefault(entry.run, entry.spec)
+        self.experiments[experiment.name] = experiment
 
 
 def load_plan(params: Path, scale: str | None = None) -> Plan:
@@ -154,22 +209,62 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
             raise WganlibError(f"{scale_paths[scale]}: methods: {unknown('method', name, methods)}")
     published = parse(Published, read_yaml(params / "published.yaml"), str(params / "published.yaml"))
     plan = Plan(scale, scale_params, methods, published)
-    for path in sorted((params / "experiments").glob("*.yaml")):
-        experiment = parse(ExperimentParams, read_yaml(path), str(path))
-        for name in experiment.scales:
-            if name not in scale_paths:
-                raise WganlibError(f"{path}: scales: {unknown('scale', name, scale_paths)}")
-        if scale in experiment.scales:
+    settings = {name: method.settings.model_dump(mode="json", exclude_none=True) for name, method in methods.items()}
+    around = Surroundings(settings, scale_params.dataset.model_dump(mode="json", exclude_none=True), scale_params.width)
+    experiments = _Folder(params / "experiments", scale, scale_paths, around)
+    for name in experiments.names():
+        where, read = str(experiments.paths[name]), experiments.params[name]
+        at, entries = read.scales[scale], experiments.entries(name)
+        how = merged(scale_params.scoring.model_dump(mode="json", exclude={"numerics"}, exclude_none=True), at.scoring)
+        scoring = parse(ScoringSpec, how, f"{where}: scales.{scale}.scoring")
+        experiment = Experiment(name, read, at, entries, scoring)
+        _check_thresholds(experiment, f"{where}: scales.{scale}")
+        plan.add(experiment, where)
+    toys = _Folder(params / "toys", scale, scale_paths, around)
+    for name in toys.names():
+        if name in plan.reports():
+            raise WganlibError(f"{toys.paths[name]}: experiment {plan.reports()[name]!r} has a report of this name")
+        source = next(iter(toys.params[name].runs_of), name)
+        size = toys.params[source].scales[scale].runs_per_stack
+        plan.toys[name] = toy(name, toys.params[name], toys.params[name].scales[scale], toys.entries(name), size)
+    return plan
+
+
+class _Folder:
+    """The experiments of a folder, and their expansions at a scale."""
+
+    def __init__(self, folder: Path, scale: str, scales: Mapping[str, Path], around: Surroundings):
+        self.scale, self.around = scale, around
+        self.paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+        self.params = {name: parse(ExperimentParams, read_yaml(path), str(path)) for name, path in self.paths.items()}
+        for name, params in self.params.items():
+            for other in params.scales:
+                if other not in scales:
+                    raise WganlibError(f"{self.paths[name]}: scales: {unknown('scale', other, scales)}")
+        self._expanded: dict[str, tuple[Entry, ...]] = {}
+
+    def names(self) -> list[str]:
+        """The experiments that exist at the scale."""
+        return [name for name, params in self.params.items() if self.scale in params.scales]
+
+    def entries(self, name: str, asked_by: tuple[str, ...] = ()) -> tuple[Entry, ...]:
+        """An experiment's runs: those of other experiments first, then its own."""
+        if name not in self._expanded:
+            where, params = str(self.paths[name]), self.params[name]
+            found: list[Entry] = []
+            for other, wanted in params.runs_of.items():
+                if other not in self.names() or other in (name, *asked_by):
+                    others = set(self.names()) - {name, *asked_by}
+                    raise WganlibError(f"{where}: runs_of: {unknown(f'experiment at scale {self.scale}', other, others)}")
+                entries = self.entries(other, (*asked_by, name))
+                found += (e for e in entries if all(e.labels.get(axis) in options for axis, options in wanted.items()))
             try:
-                _expand(plan, path, experiment, experiment.scales[scale])
+                found += expand(params, params.scales[self.scale], self.around, f"{where}: scales.{self.scale}")
             except WganlibError as error:
                 text = str(error)
-                raise WganlibError(text if text.startswith(str(params)) else f"{path}: scales.{scale}: {text}") from None
-    plan.toys = load_toys(params, scale)
-    for name in plan.toys:
-        if name in plan.reports():
-            raise WganlibError(f"{params / 'toys' / name}.yaml: experiment {plan.reports()[name]!r} has a report of this name")
-    return plan
+                raise WganlibError(text if text.startswith(where) else f"{where}: scales.{self.scale}: {text}") from None
+            self._expanded[name] = tuple(found)
+        return self._expanded[name]
 
 
 def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
@@ -182,73 +277,20 @@ def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
     return parse(MethodParams, changed, f"{path} with the overrides of scales/{scale}.yaml")
 
 
-def _expand(plan: Plan, path: Path, params: ExperimentParams, scale: ExperimentScale) -> None:
-    for method in params.methods:
-        if method not in plan.methods:
-            raise WganlibError(f"{path}: {unknown('method', method, plan.methods)}")
-        if method not in scale.generator_iterations:
-            raise WganlibError(f"{path}: scales.{plan.scale}.generator_iterations: {method!r} is missing")
-    for given in (scale.generator_iterations, scale.snapshots):
-        for method in given:
-            if method not in params.methods:
-                raise WganlibError(f"{path}: scales.{plan.scale}: {unknown('method', method, params.methods)}")
-    base = scale.architectures == "base"
-    architectures = [random_set.BASE] if scale.architectures == "base" else random_set.sample(scale.architectures)
-    entries = []
-    for (index, factors), method, seed in itertools.product(enumerate(architectures), params.methods, scale.seeds):
-        for settings, labels in _grid(plan.methods[method].settings, scale.grid):
-            spec = _spec(plan, params, scale, factors, method, settings, seed)
-            plan.runs.setdefault(spec.key, spec)
-            name: Label = "base" if base else index
-            entries.append(Entry(spec.key, {"architecture": name, **factors, "method": method, "seed": seed, **labels}))
-    for report, owner in plan.reports().items():
-        if report in params.reports:
-            raise WganlibError(f"{path}: reports: {report!r} is already made by experiment {owner!r}; name it once")
-    methods = tuple(plan.methods[m] for m in params.methods)
-    plan.experiments[path.stem] = Experiment(path.stem, params, scale, methods, tuple(entries))
-
-
-def _grid(settings: MethodSpec, grid: Grid | None) -> Iterator[tuple[MethodSpec, dict[str, Label]]]:
-    if grid is None:
-        yield settings, {}
+def _check_thresholds(experiment: Experiment, where: str) -> None:
+    """Table 2's tests compare two methods, once an architecture: more seeds would count one architecture several times."""
+    if not {"table2", "pilot"} & set(experiment.reports):
         return
-    for rate, factor in itertools.product(grid.learning_rates, grid.critic_factors):
-        generator = settings.generator_optimizer.model_copy(update={"learning_rate": rate})
-        critic = settings.critic_optimizer.model_copy(update={"learning_rate": rate * factor})
-        tried = settings.model_copy(update={"generator_optimizer": generator, "critic_optimizer": critic})
-        yield tried, {"learning_rate": rate, "critic_factor": factor}
-
-
-def _spec(
-    plan: Plan,
-    params: ExperimentParams,
-    scale: ExperimentScale,
-    factors: dict[str, Any],
-    method: str,
-    settings: MethodSpec,
-    seed: int,
-) -> Spec:
-    # What the constraint allows of a normalised critic.
-    allowed: dict[str, Literal["none", "layer"]] = {"gradient_penalty": "layer", "spectral_normalization": "none"}
-    if factors["critic_normalized"]:
-        settings = settings.model_copy(update={"critic_l2": params.critic_l2_when_normalized})
-    value = {
-        "dataset": plan.params.dataset,
-        "architecture": random_set.architecture(
-            factors, width=plan.params.width, critic_norm=allowed.get(settings.constraint.kind, "batch")
-        ),
-        "method": settings,
-    }
-    return parse(
-        Spec,
-        {name: part.model_dump(mode="json") for name, part in value.items()}
-        | {
-            "generator_iterations": scale.generator_iterations[method],
-            "snapshots": scale.snapshots.get(method, ()),
-            "seed": seed,
-        },
-        f"method {method}",
-    )
+    settings = parse(ThresholdSettings, experiment.settings, f"{where}.settings")
+    if "table2" not in experiment.reports:
+        return
+    scale = experiment.scale
+    if len(experiment.methods) != 2:
+        raise WganlibError(f"{where}: report table2 compares exactly two methods, found {len(experiment.methods)}")
+    if len(scale.seeds) != 1 or scale.architectures in ("base", None) or scale.grid is not None:
+        raise WganlibError(f"{where}: report table2 needs a number of architectures, exactly one seed, and no grid")
+    if settings.primary_threshold is None:
+        raise WganlibError(f"{where}: report table2 needs settings.primary_threshold, one of settings.thresholds")
 
 
 def read_spec(model: type[Model], source: str, where: str) -> Model:

@@ -79,13 +79,13 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     return found
 
 
-RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png")
+RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png", "progress.png")
 """Files of a run that its collected tables are made from."""
 
 STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", "provenance.json")
 ANALYSIS_FILES = ("quantities.csv", "arrays.npz", "facts.json")
 
-TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "metrics.json", "real.json", "samples.png")
+TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "metrics.json", "real.json", "lines.json", "samples.png")
 
 
 def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
@@ -102,7 +102,7 @@ def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
         complete = all(path.exists() for path in (*tables, *runs))
         if not complete:
             _make_old(tables, records)
-        for report in experiment.params.reports:
+        for report in experiment.reports:
             parts = [reports / plan.scale / f"{report}{suffix}" for suffix in (".pdf", ".json", ".png")]
             if not (all(path.exists() for path in parts) and (complete or report in PLAN_REPORTS)):
                 _make_old([*parts, reports / f"{report}.pdf"], records)

@@ -6,38 +6,23 @@ figure is drawn from. Criteria are proposals, see docs/toys.md; judging claims b
 
 import importlib
 import io
-import math
-import operator
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from wganlib.analysis.describe import settings_lines
+from wganlib.describe import settings_lines
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
+from wganlib.quantities import Findings, Quantity, meets
 from wganlib.stack_files import Trained, load_stack
 from wganlib.toys import Toy
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """Something that is measured: what it is, with its unit, and the value that would be in the paper's sense, if there is one.
-
-    `criterion`: "> x", ">= x", "< x", "<= x", "in [a, b]", or "within x", which is of the expected value.
-    """
-
-    title: str
-    criterion: str | None = None
-    ours: bool = False
-    """Whether the criterion is this project's and not that of docs/toys.md's protocol."""
+__all__ = ["Array", "Findings", "Member", "Quantity", "Study", "analyse", "load_study", "meets", "module"]
 
 
 @dataclass(frozen=True)
@@ -81,52 +66,6 @@ class Study:
         return list(dict.fromkeys(m.labels[axis] for m in members if axis in m.labels))
 
 
-@dataclass
-class Findings:
-    """Measured quantities, one row each, arrays for the figure, and facts for its caption."""
-
-    quantities: dict[str, Quantity]
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, name: str, value: float, case: str = "", seed: int | None = None, expected: float | None = None) -> None:
-        """One value of a quantity. `case`: what it was measured on; `seed`: none where chance plays no part."""
-        criterion = self.quantities[name].criterion
-        row = {"quantity": name, "case": case, "seed": seed, "value": float(value), "expected": expected}
-        self.rows.append(row | {"criterion": criterion})
-
-
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
-
-
-def meets(criterion: str, value: float, expected: float | None = None) -> bool:
-    """Whether a value is as a criterion says; one that is not a number never is.
-
-    >>> meets("> 0.9", 0.95), meets("in [0.9, 1.3]", 1.4), meets("within 0.1", 2.05, 2.0)
-    (True, False, True)
-
-    Raises:
-        ValueError: a criterion of none of the forms in `Quantity`.
-    """
-    if math.isnan(value):
-        return False
-    words = criterion.split()
-    if len(words) == 2 and words[0] in _COMPARISONS:
-        return _COMPARISONS[words[0]](value, float(words[1]))
-    if len(words) == 2 and words[0] == "within" and expected is not None:
-        return abs(value - expected) <= float(words[1])
-    interval = re.fullmatch(r"in \[(.+), (.+)\]", criterion)
-    if interval is None:
-        raise ValueError(f"criterion {criterion!r}: allowed are '> x', '>= x', '< x', '<= x', 'in [a, b]', 'within x'")
-    return float(interval[1]) <= value <= float(interval[2])
-
-
 def module(name: str) -> Any:
     """The module of an experiment.
 
@@ -150,7 +89,9 @@ def load_study(toy: Toy, results: Path) -> Study:
     trained: dict[str, Trained] = {}
     for stack in toy.stacks:
         trained |= {run.spec.key: run for run in load_stack(results, stack)}
-    members = tuple(Member(run.group, run.labels, trained[run.spec.key]) for run in toy.runs)
+    members = tuple(
+        Member(run.group, {axis: str(label) for axis, label in run.labels.items()}, trained[run.spec.key]) for run in toy.runs
+    )
     return Study(members, toy.settings, toy.seeds)
 
 
@@ -168,7 +109,7 @@ def analyse(toy: Toy, results: Path, folder: Path) -> Path:
     findings: Findings = analysis.analyse(study)
     known = [read_json(results / "stacks" / stack.key / "provenance.json") for stack in toy.stacks]
     facts = findings.facts | {
-        "settings": settings_lines(toy),
+        "settings": settings_lines(toy.runs),
         "titles": {name: quantity.title for name, quantity in findings.quantities.items()},
         "ours": [name for name, quantity in findings.quantities.items() if quantity.ours],
         "seeds": list(study.seeds),
@@ -178,8 +119,7 @@ def analyse(toy: Toy, results: Path, folder: Path) -> Path:
         "commits": sorted({str(one["commit"] or "not recorded") for one in known}),
         "devices": sorted({one["device"] for one in known}),
     }
-    table = pd.DataFrame(findings.rows, columns=["quantity", "case", "seed", "value", "expected", "criterion"])
-    table["seed"] = table["seed"].astype("Int64")
+    table = findings.frame()
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **findings.arrays)
     write_atomic(folder / "quantities.csv", table.to_csv(index=False, float_format="%.9g").encode())

@@ -13,18 +13,22 @@ def write_report(name: str, plan: Plan, results: Path, reports: Path) -> Path:
     Raises:
         WganlibError: no experiment of the plan makes a report of that name, or a collected table is missing.
     """
-    from wganlib.reporting import pilot, table1, table2, toy
+    from wganlib.reporting import experiment, pilot, table1, table2, toy
 
     pdf = reports / plan.scale / f"{name}.pdf"
     if name in plan.toys:
         numbers, pictures = toy.build(plan.toys[name], plan.scale, results / plan.scale / name)
-        return _write(pdf, "toy", numbers, pictures)
+        return _write(pdf, "experiment", numbers, pictures)
     builders = {"table1": table1.build, "table2": table2.build, "pilot": pilot.build}
     sources = plan.reports()
-    if name not in sources or name not in builders:
-        raise unknown(f"report at scale {plan.scale}", name, (set(sources) & set(builders)) | set(plan.toys))
-    numbers, pictures = builders[name](plan, plan.experiment(sources[name]), results)
-    return _write(pdf, name, numbers, pictures)
+    if name not in sources:
+        raise unknown(f"report at scale {plan.scale}", name, set(sources) | set(plan.toys))
+    source = plan.experiment(sources[name])
+    if name in builders:
+        numbers, pictures = builders[name](plan, source, results)
+        return _write(pdf, name, numbers, pictures)
+    numbers, pictures = experiment.build(name, plan, source, results)
+    return _write(pdf, "experiment", numbers, pictures)
 
 
 def _write(pdf: Path, template: str, numbers: dict[str, Any], pictures: dict[str, bytes]) -> Path:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from wganlib.errors import parse
+from wganlib.params import ThresholdSettings
 from wganlib.plan import Experiment, Plan
 from wganlib.results import read_table
 
@@ -53,17 +55,18 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
         WganlibError: the collected tables are missing.
     """
     folder = results / plan.scale / experiment.name
+    settings = parse(ThresholdSettings, experiment.settings, "settings")
     snapshots, runs = (
         read_table(folder / "snapshots.csv", ["method", "classifier_score", *SETTINGS]),
         read_table(folder / "runs.csv"),
     )
-    choices = {method: choose(snapshots, method) for method in experiment.params.methods}
+    choices = {method: choose(snapshots, method) for method in experiment.methods}
     untrained = float(runs["untrained_classifier_score"].mean())
     numbers = {
         "scale": plan.scale,
         "methods": [_method(plan, method, snapshots, choice) for method, choice in choices.items()],
         "untrained": untrained,
-        "primary_threshold": primary_threshold(list(choices.values()), untrained, experiment.params.thresholds),
+        "primary_threshold": primary_threshold(list(choices.values()), untrained, settings.thresholds),
         "seeds": list(experiment.scale.seeds),
         "commits": sorted(set(runs["commit"].fillna("not recorded"))),
         "devices": sorted(set(runs["device"])),

@@ -13,8 +13,8 @@ from wganlib.reporting.table2 import FACTOR_TITLES, level_title
 def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The numbers of the report; it has no pictures and needs the plan alone."""
     count = experiment.scale.architectures
-    drawn = [random_set.BASE] if count == "base" else random_set.sample(count)
-    data = plan.params.dataset.shape
+    drawn = random_set.sample(count) if isinstance(count, int) else [random_set.BASE]
+    data = experiment.entries[0].spec.dataset.shape
     parameters = []
     for factors in drawn:
         spec = random_set.architecture(factors, width=plan.params.width, critic_norm="layer")

@@ -9,12 +9,13 @@ import pandas as pd
 
 from wganlib import statistics
 from wganlib.architectures.random_set import FACTORS
+from wganlib.errors import parse
 from wganlib.files import read_json
 from wganlib.method import OptimizerSpec
-from wganlib.params import PublishedTable
+from wganlib.params import PublishedTable, ThresholdSettings
 from wganlib.plan import Experiment, Plan
 from wganlib.reporting import style
-from wganlib.results import ranking, read_table, split_extremes
+from wganlib.results import ranking, read_table, split_sheets
 
 FACTOR_TITLES = {
     "generator_nonlinearity": "Nonlinearity (G)",
@@ -39,9 +40,10 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
         WganlibError: the collected tables are missing.
     """
     folder = results / plan.scale / experiment.name
-    table, real = read_table(folder / "runs.csv"), read_json(folder / "real.json")
-    first, second = experiment.params.methods
-    primary = experiment.scale.primary_threshold
+    table, real = read_table(folder / "runs.csv"), next(iter(read_json(folder / "real.json").values()))
+    first, second = experiment.methods
+    settings = parse(ThresholdSettings, experiment.settings, "settings")
+    primary = settings.primary_threshold
     assert primary is not None  # the plan refuses a table2 without one
     scores = {method: _by_architecture(table, method) for method in (first, second)}
     published = plan.published.table2
@@ -53,8 +55,8 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
         "source": experiment.params.source,
         "methods": [plan.methods[m].title for m in (first, second)],
         "primary_threshold": primary,
-        "thresholds": [_row(scores, (first, second), t, published) for t in experiment.params.thresholds],
-        "main_thresholds": list(experiment.params.main_thresholds),
+        "thresholds": [_row(scores, (first, second), t, published) for t in settings.thresholds],
+        "main_thresholds": list(settings.main_thresholds),
         "published": published.model_dump(include={"source", "score", "architectures"}),
         "success": [_success(scores[method], primary) for method in (first, second)],
         "factors": [_factor(table, name, (first, second), primary) for name in FACTORS],
@@ -70,9 +72,9 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
             "maximum": float(table["untrained_classifier_score"].max()),
         },
         "real": real,
-        "dataset": plan.params.dataset.model_dump(mode="json"),
+        "dataset": experiment.entries[0].spec.dataset.model_dump(mode="json"),
         "width": plan.params.width,
-        "scoring": plan.params.scoring.model_dump(mode="json"),
+        "scoring": experiment.scoring.model_dump(mode="json"),
         "number_of_runs": len(table),
         "outcomes": {str(name): count for name, count in sorted(outcomes.items())},
         "commits": sorted(set(table["commit"].fillna("not recorded"))),
@@ -81,8 +83,8 @@ def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, 
         "training_seconds": [round(float(table[table["method"] == m]["seconds"].sum())) for m in (first, second)],
     }
     names = [f"{method}_{place}.png" for method in (first, second) for place in ("best", "worst")]
-    pictures = dict(zip(names, split_extremes(folder / "samples.png", len(names)), strict=True))
-    return numbers, pictures | {"scores.pdf": _draw(plan, scores, (first, second), experiment.params.thresholds, numbers)}
+    pictures = dict(zip(names, split_sheets(folder / "samples.png", len(names)), strict=True))
+    return numbers, pictures | {"scores.pdf": _draw(plan, scores, (first, second), settings.thresholds, numbers)}
 
 
 def _by_architecture(table: pd.DataFrame, method: str) -> pd.Series:
@@ -132,10 +134,11 @@ def level_title(value: Any) -> str:
 
 
 def _budget(plan: Plan, experiment: Experiment, method: str) -> dict[str, Any]:
-    settings = plan.methods[method].settings
+    spec = experiment.spec_of(method=method)
+    settings = spec.method
     return {
         "title": plan.methods[method].title,
-        "generator_iterations": experiment.scale.generator_iterations[method],
+        "generator_iterations": spec.generator_iterations,
         "critic_steps": settings.critic_steps,
         "batch_size": settings.batch_size,
         "generator_batch_size": settings.generator_batch_size,

@@ -60,6 +60,12 @@ wildcard_constraints:
     toy="|".join(PLAN.toys) or "none",
 
 
+def classifier_keys(runs):
+    """The classifiers that score these runs, each once; text has none."""
+    found = (PLAN.classifier_of(run) for run in runs)
+    return list(dict.fromkeys(spec.key for spec in found if spec is not None))
+
+
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that
 # cannot be told from a running one's.
 onstart:

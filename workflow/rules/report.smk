@@ -11,7 +11,7 @@ rule report:
         pdf=report(
             "reports/{scale}/{report}.pdf",
             caption="../report/report.rst",
-            category="Improved Training of Wasserstein GANs",
+            category="Tables and figures",
             labels={"item": "{report}", "scale": "{scale}"},
         ),
         numbers="reports/{scale}/{report}.json",
@@ -26,7 +26,14 @@ rule report:
         experiment=lambda wildcards: PLAN.experiment(
             PLAN.reports()[wildcards.report]
         ).digest(),
-        code=code_digest("reporting/*.py", "reporting/templates/*", "statistics.py"),
+        code=code_digest(
+            "reporting/*.py",
+            "reporting/experiments/*.py",
+            "reporting/templates/*",
+            "statistics.py",
+            "quantities.py",
+            "describe.py",
+        ),
     shell:
         "python -m wganlib report {wildcards.report} --scale {wildcards.scale} > {log} 2>&1"
 

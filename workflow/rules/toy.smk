@@ -37,7 +37,7 @@ rule analyse:
         "../envs/wganlib.yaml"
     params:
         experiment=lambda wildcards: PLAN.toy(wildcards.toy).digest(),
-        code=code_digest("analysis/*.py"),
+        code=code_digest("analysis/*.py", "quantities.py", "describe.py"),
     shell:
         "exec python -m wganlib analyse {wildcards.toy} --scale {wildcards.scale} > {log} 2>&1"
 

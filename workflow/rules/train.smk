@@ -10,7 +10,9 @@ rule classifier:
     threads: PLAN.params.threads
     params:
         spec=lambda wildcards: CLASSIFIERS[wildcards.classifier].canonical(),
-        scoring=PLAN.params.scoring.canonical(),
+        scoring=lambda wildcards: PLAN.scoring_of_classifier(
+            wildcards.classifier
+        ).canonical(),
     shell:
         "exec python -m wganlib classifier {params.spec:q} --scoring {params.scoring:q} "
         "--threads {threads} > {log} 2>&1"

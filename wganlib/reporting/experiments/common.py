@@ -1,0 +1,91 @@
+"""Tables and pictures that several reports share."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from wganlib.reporting.experiments import Table, Tables, by_labels, number, told
+from wganlib.reporting.figures import Picture
+from wganlib.reporting.style import DASHES, PALETTE, figure
+
+
+def score_table(
+    tables: Tables,
+    axes: Sequence[str],
+    caption: str,
+    published: Callable[[tuple[str, ...]], str] | None = None,
+    rows: pd.DataFrame | None = None,
+) -> Table:
+    """Scores by the options of axes: over seeds, with the spread over seeds and the spread over splits in columns of their own.
+
+    `published`: the paper's number for a row's options. Failed runs count in "ok" and are in no mean.
+    """
+    c, table = tables.columns, tables.runs if rows is None else rows
+    body = []
+    for labels, found in by_labels(table, list(axes)):
+        ok = found[found["outcome"] == "ok"]
+        line = [tables.title(label) for label in labels] + [f"{len(ok)} of {len(found)}", told(ok[c.score])]
+        line += [number(ok[c.split_std].mean()), told(ok[c.distance], 1), number(ok[c.distance_error].mean(), 1)]
+        body.append(line + ([published(labels)] if published else []))
+    heads = [f"|{axis.replace('_', ' ')}" for axis in axes] + [
+        "runs ok",
+        c.title,
+        "split spread",
+        c.distance_title,
+        "its error",
+    ]
+    told_of = (
+        f" {c.title[0].upper()}{c.title[1:]} and {c.distance_title}: mean over seeds ± standard deviation over seeds, without "
+        "it where there is one seed. Split spread: standard deviation over the splits of one model's samples, not over seeds."
+    )
+    return Table(heads + (["paper"] if published else []), body, caption + told_of)
+
+
+def sample_grid(
+    tables: Tables, rows: Sequence[str], columns: Sequence[str], run_of: Callable[[str, str], str | None], caption: str
+) -> Picture:
+    """Samples of one run a cell, cut from its sheet, rows and columns titled; an empty cell where there is none."""
+    height = 6.7 / max(len(columns), 1) * 0.62 * len(rows) + 0.3
+    drawn, axes = figure(min(height, 9.0), len(columns), len(rows))
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            here, run = axes[i, j], run_of(row, column)
+            here.set(xticks=[], yticks=[])
+            here.spines[:].set_visible(False)
+            if run is not None and run in tables.sheets:
+                here.imshow(cut(tables.sheets[run]), interpolation="nearest")
+            if i == 0:
+                here.set_title(column, fontsize=8)
+            if j == 0:
+                here.set_ylabel(row, fontsize=7.5)
+    return Picture(drawn, caption)
+
+
+def cut(sheet: Image.Image, share: float = 0.62) -> Image.Image:
+    """The left part of a sheet, about as high as it is wide."""
+    return sheet.crop((0, 0, int(sheet.width * share), sheet.height))
+
+
+def lines_figure(
+    panels: Sequence[tuple[str, Sequence[tuple[str, pd.DataFrame]]]],
+    x: str,
+    y: str,
+    labels: tuple[str, str],
+    caption: str,
+    height: float = 2.4,
+) -> Picture:
+    """Curves of column `y` over column `x`, a panel for each title; a curve for each name and each run in its rows."""
+    drawn, axes = figure(height, len(panels))
+    for here, (title, curves) in zip(axes[0], panels, strict=True):
+        for index, (name, rows) in enumerate(curves):
+            style = {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index % len(DASHES)], "linewidth": 1.1}
+            for place, (_, run) in enumerate(rows.groupby("run", sort=False)):
+                values = run[[x, y]].replace([np.inf, -np.inf], np.nan).dropna().sort_values(x)
+                here.plot(values[x], values[y], label=name if place == 0 else None, **style)
+        here.set(title=title, xlabel=labels[0])
+        if any(len(rows) for _, rows in curves):
+            here.legend(frameon=False, fontsize=7)
+    axes[0, 0].set_ylabel(labels[1])
+    return Picture(drawn, caption)
