@@ -1,0 +1,74 @@
+"""Collected tables with made-up scores for every run that the plan has of an experiment: reports' answers are known then."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from wganlib.experiments import Entry
+from wganlib.plan import load_plan
+from wganlib.reporting.experiments import Content, Tables
+
+NOTHING: Callable[[Entry], dict[Any, Any]] = lambda entry: {}  # noqa: E731
+
+
+def made_up(
+    name: str,
+    scores: Callable[[Entry], dict[str, Any]],
+    snapshots: Callable[[Entry], dict[int, dict[str, Any]]] = NOTHING,
+    curves: Callable[[Entry], dict[str, Any]] = NOTHING,
+    lines: Callable[[Entry], list[str]] | None = None,
+    scale: str = "demo",
+    params: Path = Path("params"),
+) -> Tables:
+    """Tables of experiment `name`: `scores` of each run, its snapshots by iteration, and columns of its history."""
+    plan = load_plan(params, scale)
+    experiment = plan.experiment(name)
+    runs, moments, histories = [], [], []
+    for entry in experiment.entries:
+        labels = {"run": entry.run, "group": entry.group, **entry.labels, "seed": entry.spec.seed}
+        c = {
+            "outcome": "ok",
+            "classifier_score": 5.0,
+            "classifier_score_split_std": 0.1,
+            "frechet_classifier_distance": 50.0,
+            "frechet_classifier_distance_standard_error": 1.0,
+            "untrained_classifier_score": 1.5,
+        }
+        if plan.classifier_of(entry.run) is None:
+            c = {"outcome": "ok"}
+        origin = {"commit": "c" * 40, "device": "A Processor", "threads": 1, "seconds": 10.0}
+        runs.append(labels | {"settings": "0123456789"} | c | scores(entry) | origin)
+        moments += [labels | {"generator_iteration": i} | s for i, s in snapshots(entry).items()]
+        if columns := curves(entry):
+            histories.append(pd.DataFrame(columns).assign(**labels))
+    real = {"classifier_score": 9.7, "frechet_classifier_distance": 1.0}
+    known = {
+        "accuracy": 0.99,
+        "held_out_images": 360,
+        "real_training_images": real,
+        "real_held_out_images": real,
+        "scoring": {},
+    }
+    sheet = Image.fromarray(np.full((60, 100, 3), 128, dtype=np.uint8))
+    return Tables(
+        experiment=experiment,
+        scale=scale,
+        runs=pd.DataFrame(runs),
+        snapshots=pd.DataFrame(moments) if moments else pd.DataFrame(columns=["run", "generator_iteration"]),
+        curves=pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=["run", "generator_iteration"]),
+        real={entry.spec.dataset.name: known for entry in experiment.entries},
+        lines={entry.run: lines(entry) for entry in experiment.entries} if lines else {},
+        sheets={entry.run: sheet for entry in experiment.entries},
+        methods=plan.methods,
+        published=plan.published,
+    )
+
+
+def values(content: Content, quantity: str, case: str | None = None) -> list[float]:
+    """The measured values of a quantity, of one case or of all."""
+    rows = [row for row in content.findings.rows if row["quantity"] == quantity]
+    return [row["value"] for row in rows if case is None or row["case"] == case]
