@@ -173,4 +173,5 @@ def _largest_losses(pairs: NDArray[np.int64], level: float) -> NDArray[np.int64]
     found = stats.binom.ppf(level / 2, pairs, 0.5).astype(np.int64)
     # ppf gives the first number whose tail reaches level / 2; that itself counts where it is met exactly.
     exceeds = 2 * stats.binom.cdf(found, pairs, 0.5) > level
-    return found - exceeds.astype(np.int64)
+    most: NDArray[np.int64] = found - exceeds
+    return most

@@ -109,7 +109,7 @@ def negative_losses(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def end_gap(curve: pd.DataFrame) -> float:
-    """Of one run's negative losses, training minus held-out over the end, as a share of the former's size; NaN where none is."""
+    """Of one run's negative losses, training minus held-out over the end, as a share of the former's size."""
     end = ending(curve)
     training, held_out = float(end["training"].mean()), float(end["held_out"].mean())
     return (training - held_out) / abs(training) if training else float("nan")

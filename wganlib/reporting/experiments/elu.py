@@ -65,8 +65,8 @@ def report(tables: Tables) -> Content:
             "generator_iteration",
             "gradient_norm",
             ("generator iteration", "mean gradient norm"),
-            "Norm of the critic's input gradient where the penalty is taken, mean over the batch. The penalty pulls it to 1: it "
-            "works wherever a line stays near 1.",
+            "Norm of the critic's input gradient where the penalty is taken, mean over the batch. The penalty pulls it towards "
+            "1; a line far from 1 shows that it does not work.",
         ),
         _functions(),
         _samples(tables, names),

@@ -46,10 +46,10 @@ def report(tables: Tables) -> Content:
     heads = ["|method", "n", "runs ok", "untrained", "trained", "its error", "held-out lines", "its error", "above held-out"]
     count = tables.experiment.scoring.num_samples
     caption = (
-        f"Jensen-Shannon divergence, in bits from 0 to 1, between the n-grams of {count} generated lines and of as many training "
-        "lines. Held-out lines: the same for real lines that were not trained on, which is what perfect text would have; with "
-        "so few lines it is far from 0 for larger n. Mean ± standard deviation over seeds, without it where there is one seed; "
-        "error: standard error of one model's value. The paper prints samples and no numbers."
+        f"Jensen-Shannon divergence, in bits from 0 to 1, between the n-grams of {count} generated lines and of as many "
+        "training lines. Held-out lines: the same for real lines that were not trained on, which is what perfect text would "
+        "have; with so few lines it is far from 0 for larger n. Mean ± standard deviation over seeds, without it where there "
+        "is one seed; error: standard error of one model's value. The paper prints samples and no numbers."
     )
     return Content(
         findings,
@@ -61,8 +61,8 @@ def report(tables: Tables) -> Content:
 
 
 _NOTE = (
-    "That GAN is worse is asked of what lies above held-out lines. The divergence itself cannot be twice as large where held-out "
-    "lines have more than half a bit."
+    "That GAN is worse is asked of what lies above held-out lines. The divergence itself cannot be twice as large where "
+    "held-out lines have more than half a bit."
 )
 
 
@@ -136,8 +136,8 @@ def _curves(tables: Tables, methods: list[str]) -> Picture:
     if handles:
         drawn.legend(handles, labels, frameon=False, fontsize=7.5, loc="outside lower center", ncols=len(labels))
     caption = (
-        "Divergence of generated from training n-grams over each run's budget; a line a seed. Dotted: held-out lines. Budgets in "
-        "generator iterations: " + "; ".join(_budget(tables, method) for method in methods) + "."
+        "Divergence of generated from training n-grams over each run's budget; a line a seed. Dotted: held-out lines. Budgets "
+        "in generator iterations: " + "; ".join(_budget(tables, method) for method in methods) + "."
     )
     return Picture(drawn, caption)
 

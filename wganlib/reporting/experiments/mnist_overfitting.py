@@ -144,7 +144,7 @@ def _panels(tables: Tables, curves: pd.DataFrame, methods: list[str], sets: list
     axes[0, 0].legend(frameon=False)
     caption = (
         "Minus the critic's loss on training and on held-out digits: mean over seeds, and their range as a band. Above: few "
-        "training digits, as in the paper's figure; below: all. The methods' losses have different scales. Where the lines part, "
-        "the critic overfits and its loss no longer estimates a distance."
+        "training digits, as in the paper's figure; below: all. The methods' losses have different scales. Where the lines "
+        "part, the critic overfits and its loss no longer estimates a distance."
     )
     return Picture(drawn, caption)

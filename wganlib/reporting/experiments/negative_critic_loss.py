@@ -40,9 +40,9 @@ def report(tables: Tables) -> Content:
         rows.append([*line, number(run[c.score]), number(run[c.split_std])])
     heads = ["|seed", "|outcome", "maximum", "at iteration", "end, training", "end, held out", "gap", c.title, "split spread"]
     caption = (
-        "Negative critic loss: maximum of the smoothed training curve, means over the last fifth of the training, and their gap "
-        f"as a share of the first. {c.title[0].upper()}{c.title[1:]} of the last generator with its spread over splits of the "
-        "samples."
+        "Negative critic loss: maximum of the smoothed training curve, means over the last fifth of the training, and their "
+        f"gap as a share of the first. {c.title[0].upper()}{c.title[1:]} of the last generator with its spread over splits of "
+        "the samples."
     )
     return Content(findings, [Table(heads, rows, caption)], [_curve(curves)])
 

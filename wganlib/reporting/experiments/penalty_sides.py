@@ -64,7 +64,7 @@ def report(tables: Tables) -> Content:
 
 
 def paired(tables: Tables) -> pd.DataFrame:
-    """A row an architecture and seed that both penalties have: both scores and outcomes; Table 2 may have more architectures."""
+    """A row an architecture and seed that both penalties have, with both scores and outcomes; Table 2 may have more."""
     runs, keys = tables.runs, ["architecture", "seed"]
     value = runs[tables.columns.score].where(runs["outcome"] != "diverged", WORST).astype(float)
     scored = runs.assign(value=value)[np.isfinite(value)]
@@ -134,8 +134,8 @@ def _bounds(interval: Interval | None) -> str:
 def _note(found: Outcomes, power: float, share: float) -> str:
     return (
         f"With {found.wins + found.losses} pairs the sign test finds a share of wins like the paper's, {100 * share:.1f} %, in "
-        f"{100 * power:.0f} of 100 repetitions; for 80 of 100 it needs {statistics.sign_test_pairs(share)} pairs. A p above 0.05 "
-        "agrees with the paper, but does not show that the penalties are equally good."
+        f"{100 * power:.0f} of 100 repetitions; for 80 of 100 it needs {statistics.sign_test_pairs(share)} pairs. A p above "
+        "0.05 agrees with the paper, but does not show that the penalties are equally good."
     )
 
 
