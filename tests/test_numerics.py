@@ -48,6 +48,7 @@ MODULES = [
     "method.py",
     "objectives.py",
     "optimizers.py",
+    "records.py",
     "scores/classifier.py",
     "scores/diversity.py",
     "scores/inception.py",

@@ -139,8 +139,8 @@ def test_critic_steps_and_fresh_noise(digits, monkeypatch):
     sizes, drawn = [], []
     original = Trainer._noise
 
-    def counted(self, count):
-        drawn.append(original(self, count))
+    def counted(self, count, source):
+        drawn.append(original(self, count, source))
         sizes.append(count)
         return drawn[-1]
 

@@ -27,7 +27,7 @@ from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.spec import Spec
 from wganlib.stacked import StackedTrainer
-from wganlib.training import HISTORY_COLUMNS, Trainer
+from wganlib.training import Trainer
 
 FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
 """What a trained run's folder holds, besides the snapshots that its spec lists."""
@@ -195,7 +195,7 @@ def _packed(weights: dict[str, Tensor]) -> bytes:
 
 
 def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> None:
-    columns = {name: [row[i] for row in trainer.history] for i, name in enumerate(HISTORY_COLUMNS)}
+    columns = {name: [row[i] for row in trainer.history] for i, name in enumerate(trainer.columns)}
     table = pa.table(
         {"generator_iteration": pa.array(columns.pop("generator_iteration"), pa.float64()).cast(pa.int64()), **columns}
     )

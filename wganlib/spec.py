@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from wganlib.numerics import NUMERICS, names
 from wganlib.parts import Part, PositiveInt, one_of
 
 Pixels = Literal["127.5", "127.995", "float"]
+Record = Literal["critic_step_cosine", "critic_values", "held_out_loss"]
 
 
 class DatasetSpec(Part):
@@ -89,6 +90,17 @@ class Spec(Part):
     snapshots: tuple[PositiveInt, ...] = ()
     numerics: dict[str, int] = {}
     """The entries of NUMERICS that this run uses; filled in when left out."""
+    record: tuple[Record, ...] | None = None
+    """What the history holds beside losses, in alphabetical order: see `wganlib.records`. The training stays as it is."""
+
+    @field_validator("record")
+    @classmethod
+    def _distinct(cls, value: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
+        if value is None:
+            return None
+        if not value or len(set(value)) < len(value):
+            raise ValueError(f"found {list(value)}, allowed are {', '.join(get_args(Record))}, each once: or leave record out")
+        return tuple(sorted(value))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -133,6 +145,7 @@ class Spec(Part):
             *self.method.numerics(),
             f"architecture:{self.architecture.family}",
             f"dataset:{self.dataset.name}",
+            *(f"record:{name}" for name in self.record or ()),
         )
         return {key: NUMERICS[key] for key in used}
 
