@@ -24,7 +24,8 @@ def report_of(tmp_path, first, second, diverged=()):
     """The report's numbers and text for classifier scores of paired architectures; threshold 4.0 is primary."""
     params = copy_params(tmp_path)
     edit_yaml(
-        params / "experiments/table2.yaml", **{"scales.demo.architectures": len(first), "scales.demo.settings.primary_threshold": 4.0}
+        params / "experiments/table2.yaml",
+        **{"scales.demo.architectures": len(first), "scales.demo.settings.primary_threshold": 4.0},
     )
     plan = load_plan(params, "demo")
     rows = []

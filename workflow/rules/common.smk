@@ -66,6 +66,11 @@ def classifier_keys(runs):
     return list(dict.fromkeys(spec.key for spec in found if spec is not None))
 
 
+def claim(report):
+    """What the paper says that a report shows."""
+    return PLAN.experiment(PLAN.reports()[report]).params.claim.strip()
+
+
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that
 # cannot be told from a running one's.
 onstart:
