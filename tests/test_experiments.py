@@ -9,9 +9,12 @@ from wganlib.cost import run_seconds
 from wganlib.experiments import ExperimentParams, Surroundings, expand, merged
 from wganlib.plan import load_plan
 
-TARGETS = """table1 table2 lsun_matrix lsun_samples_128 cifar_convergence cifar_table3 cifar_samples penalty_sides elu language_model
-negative_critic_loss mnist_overfitting wgan_loss_quality wgan_generators wgan_momentum gp_v1 lgan_table2 lgan_curves lgan_samples
-lgan_stability""".split()
+TARGETS = [
+    *("table1", "table2", "lsun_matrix", "lsun_samples_128", "cifar_convergence", "cifar_table3", "cifar_samples"),
+    *("penalty_sides", "elu", "language_model", "negative_critic_loss", "mnist_overfitting", "gp_v1"),
+    *("wgan_loss_quality", "wgan_generators", "wgan_momentum"),
+    *("lgan_table2", "lgan_curves", "lgan_samples", "lgan_stability"),
+]
 BUDGET = 5400.0
 """Core seconds that the demo's trainings may take, as the plan estimates them."""
 
