@@ -107,7 +107,7 @@ def test_bytes_that_are_no_text_become_lines_that_json_can_hold():
 
 
 def test_progress_shows_one_noise_through_generators_of_whole_batches(tmp_path):
-    """The critic-normalised base generator has batch norm: rows of ten alone would have other statistics."""
+    """The generator has batch norm: rows of ten alone would have other statistics."""
     spec, folder = trained_run(tmp_path, snapshots=(1,))
     assert any("batch" in type(module).__name__.lower() for module in build_generator(spec, stream(0, "init")).modules())
     scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how(), tmp_path / "c", 1)
