@@ -43,6 +43,7 @@ MODULES = [
     "datasets/lsun.py",
     "datasets/mnist.py",
     "datasets/pairs.py",
+    "datasets/sklearn_texts.py",
     "datasets/text.py",
     "datasets/toys.py",
     "method.py",

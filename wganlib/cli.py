@@ -201,7 +201,7 @@ def sample(
     columns: Annotated[int, typer.Option("--columns", min=1)] = 8,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
 ) -> None:
-    """Draw a sheet of samples from a trained run's generator."""
+    """Draw samples from a trained run's generator: images (of a conditional one a column a class), points or lines."""
     if not out.parent.is_dir():
         raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
     from wganlib.errors import parse
@@ -212,12 +212,14 @@ def sample(
         raise WganlibError(f"{run}: no such run; train it first: `wganlib train SPEC`")
     spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
     from wganlib import runs, training
+    from wganlib.scores import sheets
     from wganlib.streams import stream
 
     generator = runs.load_generator(run, spec)
     count = rows * columns
-    images = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"))
-    write_atomic(out, runs.sheet(images, rows, columns))
+    labels = sheets.class_columns(spec, rows, columns)
+    made = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"), labels)
+    write_atomic(out, sheets.sheet(made, spec.dataset.shape, rows, columns, sheets.symbols_of(run, spec)))
     typer.echo(str(out))
 
 

@@ -57,6 +57,7 @@ NUMERICS: dict[str, int] = {
     "dataset:lsun_bedrooms": 1,
     "dataset:image_folder": 1,
     "dataset:flowers102": 1,
+    "dataset:sklearn_texts": 1,
     "dataset:billion_word": 1,
     "dataset:text_folder": 1,
     "record:critic_step_cosine": 1,
@@ -68,9 +69,9 @@ NUMERICS: dict[str, int] = {
     "score:inception": 1,
     "score:none": 1,
     "score:kernel_distance": 1,
-    "score:similarity": 1,
+    "score:similarity": 2,
     "score:coverage": 1,
-    "score:ngrams": 1,
+    "score:ngrams": 2,
     "score:transport": 1,
 }
 

@@ -6,7 +6,6 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -245,39 +244,3 @@ def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors"
             f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again"
         ) from None
     return generator.eval()
-
-
-def sheet(images: Iterator[Tensor], rows: int, columns: int) -> bytes:
-    """The first rows x columns images [n, C, H, W] in [-1, 1] as one PNG, a one-pixel border between them.
-
-    Points [n, 2] become a scatter plot, text [n, V, L] a map of the most probable symbols, a line a row.
-    """
-    from PIL import Image
-
-    tiles = torch.cat(list(images))[: rows * columns]
-    if tiles.ndim == 2:
-        tiles = _scatter(tiles)
-        rows = columns = 1
-    elif tiles.ndim == 3:
-        symbols = tiles.argmax(dim=1).float()
-        tiles = (2 * symbols / max(tiles.shape[1] - 1, 1) - 1).repeat_interleave(8, 0).repeat_interleave(8, 1)[None, None]
-        rows = columns = 1
-    tiles = torch.nan_to_num(tiles, nan=-1.0).clamp(-1, 1)
-    pixels = ((tiles + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    height, width, channels = pixels.shape[1:]
-    canvas = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 255, dtype=np.uint8)
-    for index, tile in enumerate(pixels):
-        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
-        canvas[top : top + height, left : left + width] = tile
-    buffer = io.BytesIO()
-    Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _scatter(points: Tensor, side: int = 256, limit: float = 3.0) -> Tensor:
-    """Points in [-limit, limit]^2 as dark dots on a light image [1, 1, side, side] in [-1, 1], the second axis upwards."""
-    image = torch.ones(side, side)
-    places = ((torch.nan_to_num(points[:, :2]) + limit) / (2 * limit) * (side - 3)).round().clamp(0, side - 3).long()
-    for x, y in places.tolist():
-        image[side - 3 - y : side - y, x : x + 3] = -1.0
-    return image[None, None]

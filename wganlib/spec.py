@@ -182,21 +182,48 @@ class ClassifierSpec(Part):
     dataset: DatasetSpec
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
+    judged: DatasetSpec | None = None
+    """The data set whose images it judges, where that is not the one on whose labels it is trained."""
     resnet_width: PositiveInt | None = None
     """Channels of the first layer of a residual network; a small convolutional network when left out."""
     numerics: dict[str, int] = {}
 
     @model_validator(mode="after")
     def _filled(self) -> Self:
+        self._check_judged()
         if not self.numerics:
             network = "classifier" if self.resnet_width is None else "classifier_resnet"
-            used = (network, f"dataset:{self.dataset.name}")
+            used = (network, *(f"dataset:{data.name}" for data in (self.dataset, self.judged) if data))
             object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
         return self
 
+    def _check_judged(self) -> None:
+        if self.judged is None:
+            return
+        of, by = self.judged.shape, self.dataset.shape
+        if (of.kind, of.shape, of.low) != (by.kind, by.shape, by.low):
+            ours, theirs = (f"{s.kind} of shape {s.shape} in [{s.low:g}, 1]" for s in (of, by))
+            raise ValueError(
+                f"judged: {self.judged.name!r} has {ours}, but the classifier learns from {self.dataset.name!r}, {theirs}: "
+                "size, channels and value range must agree"
+            )
+        if self.judged == self.dataset:
+            raise ValueError(f"judged: found {self.judged.name!r}, the classifier's own data set: leave it out")
+        if self.judged.train_limit is not None:
+            raise ValueError(
+                f"judged: found train_limit {self.judged.train_limit}, but all training images are the reference: leave it out"
+            )
+
+    @property
+    def scored(self) -> DatasetSpec:
+        """The data set whose runs it scores, and whose training images are the reference."""
+        return self.judged or self.dataset
+
     @property
     def key(self) -> str:
-        return f"{self.dataset.name}{self.dataset.image_size or ''}-{self.digest()}"
+        name = f"{self.scored.name}{self.scored.image_size or ''}"
+        by = f"-by-{self.dataset.name}" if self.judged else ""
+        return f"{name}{by}-{self.digest()}"
 
 
 class ScoringSpec(Part):
@@ -211,6 +238,8 @@ class ScoringSpec(Part):
     numerics: dict[str, int] = {}
     measures: tuple[Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"], ...] | None = None
     """Further scores: see `wganlib.scores.measures`."""
+    snapshot_measures: Literal[True] | None = None
+    """Snapshots and the untrained generator get every score and measure that the trained generator gets."""
     weights: Literal["last"] | None = None
     """`last`: samples are made with the last weights though the run keeps their moving average."""
     pixels: Pixels | None = None
