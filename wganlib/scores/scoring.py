@@ -50,7 +50,7 @@ class Score(NamedTuple):
 
 
 FAILED = Score(1.0, 0.0, None, None)
-"""A diverged generator: the score of a constant, no distance; ranked last."""
+"""A generator that diverged or ran out of memory: the score of a constant, no distance; ranked last."""
 
 
 def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int) -> None:
@@ -138,13 +138,13 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     network, outputs = None, None
     if classifier_folder is not None:
         network, reference = load_classifier(classifier_folder, spec)
-        if scores["outcome"] != "diverged":
+        if scores["outcome"] == "ok":
             outputs = classifiers.outputs(network, _samples(trained, spec, scoring))
         scores = _network_scores(spec, scoring, folder, (network, reference), outputs, scores["outcome"])
         if scoring.network == "inception":
             scores |= _inception_scores(spec, scoring, classifier_folder, trained, scores["outcome"])
     if scoring.measures:
-        failed = scores["outcome"] == "diverged"
+        failed = scores["outcome"] != "ok"
         scores["measures"] = None if failed else _measured(spec, scoring, trained, network, outputs)
     result = scores | {
         "scoring": _dumped(scoring),
@@ -171,12 +171,12 @@ def _network_scores(
 
     def snapshot(iteration: int) -> Score:
         name = f"snapshots/{iteration}.safetensors"
-        if outcome == "diverged" and not (folder / name).exists():
-            return FAILED  # it diverged before that iteration
+        if outcome != "ok" and not (folder / name).exists():
+            return FAILED  # it ended before that iteration
         return scored(runs.load_generator(folder, spec, name, averaged=scoring.weights != "last"))
 
     score = FAILED if outputs is None else _scored(*outputs, reference, scoring, spec.seed)
-    if score.frechet_classifier_distance is None:
+    if outcome == "ok" and score.frechet_classifier_distance is None:
         outcome = "diverged"  # finite weights whose samples are not
     return {
         "outcome": outcome,
@@ -189,7 +189,7 @@ def _network_scores(
 def _inception_scores(spec: Spec, scoring: ScoringSpec, folder: Path, generator: nn.Module, outcome: str) -> dict[str, Any]:
     scorer = InceptionScorer(scoring, spec.dataset.shape.low)
     scorer.load_reference(folder / "reference.safetensors")
-    if outcome == "diverged":
+    if outcome != "ok":
         return dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
     return dict(scorer.scores(_samples(generator, spec, scoring), spec.seed))
 
