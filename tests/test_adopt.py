@@ -1,5 +1,6 @@
 """Runs trained elsewhere: what is taken over, what is refused, and that the workflow then has nothing to train there."""
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from wganlib.adopt import adopt
 from wganlib.errors import WganlibError
 from wganlib.plan import load_plan
 from wganlib.training import Trainer
+from wganlib.workflow import TRAINED_FILES
 
 SPEC = make_spec(generator_iterations=2, snapshots=(1, 2))
 SNAPSHOTS = ("snapshots/1.safetensors", "snapshots/2.safetensors")
@@ -211,7 +213,13 @@ def test_the_workflow_has_nothing_to_train_there(tmp_path):
     project = four_run_project(tmp_path / "project", gan_iterations=2, gp_iterations=1)
     plan = load_plan(project / "params")
     key = plan.run_keys("table2")[0]
+    assert TRAINED_FILES == runs.FILES
     runs.train(plan.runs[key], tmp_path / "elsewhere", device="cpu")
+    # What a Snakemake that was killed while it trained the run leaves behind.
+    marks = project / ".snakemake/incomplete"
+    marks.mkdir(parents=True)
+    for name in runs.FILES:
+        (marks / base64.b64encode(f"results/runs/{key}/{name}".encode()).decode()).write_text("{}")
     assert wganlib(project, "adopt", str(tmp_path / "elsewhere")).stdout == f"results/runs/{key}: adopted (ok)\n"
     done = snakemake(project, "-n", "reports/table2.pdf")
     assert done.returncode == 0, done.stdout
