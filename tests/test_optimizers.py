@@ -14,6 +14,7 @@ from wganlib import runs, training
 from wganlib.architectures import modules
 from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.layers import conv, linear
+from wganlib.checkpoints import load_checkpoint, save_checkpoint
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
 from wganlib.method import ExponentialDecay, LinearDecay, OptimizerSpec
@@ -288,8 +289,8 @@ def test_every_option_resumes_exactly_from_a_checkpoint(case, tmp_path):
     straight, stopped, resumed = started(), started(), started()
     list(straight.run())
     next(stopped.run())
-    runs.save_checkpoint(stopped, tmp_path / "checkpoint.safetensors")
-    runs.load_checkpoint(resumed, tmp_path / "checkpoint.safetensors")
+    save_checkpoint(stopped, tmp_path)
+    load_checkpoint(resumed, tmp_path)
     list(resumed.run())
     expected, found = straight.state(), resumed.state()
     assert expected.keys() == found.keys()

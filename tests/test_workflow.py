@@ -350,12 +350,12 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not list((folder / "results/checkpoints").glob("*/checkpoint.safetensors")):
+    while not list((folder / "results/checkpoints").glob("*/checkpoint.json")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
     if victim == "training":
-        key = next((folder / "results/checkpoints").glob("*/checkpoint.safetensors")).parent.name
+        key = next((folder / "results/checkpoints").glob("*/checkpoint.json")).parent.name
         os.kill(next(pid for pid, run in trainings(folder).items() if run == key), signal.SIGKILL)
         process.wait(timeout=300)
     else:

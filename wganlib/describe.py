@@ -64,7 +64,7 @@ def _data(spec: Spec) -> str:
         if data.image_size
         else f", {data.length} symbols a line" * bool(data.length)
     )
-    return f"{data.name}{size}" + f", {data.train_limit:,} examples" * bool(data.train_limit)
+    return f"{data.name}{size}{f', {data.train_limit:,} examples' if data.train_limit else ''}"
 
 
 def _network(spec: Spec) -> str:

@@ -55,7 +55,7 @@ class Score(NamedTuple):
 
 
 FAILED = Score(1.0, 0.0, None, None)
-"""A diverged generator: the score of a constant, no distance; ranked last."""
+"""A generator that diverged or ran out of memory: the score of a constant, no distance; ranked last."""
 
 
 def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int) -> None:
@@ -148,9 +148,9 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     generators = _generators(spec, scoring, folder, outcome)
     scorer = Scorer(spec, scoring, classifier_folder)
     symbols = sheets.symbols_of(folder, spec)
-    score, outputs = scorer.classified(None if outcome == "diverged" else generators.trained)
-    further = scorer.further(None if outcome == "diverged" or score == FAILED else generators.trained, outputs)
-    if score == FAILED or further.get("measures", {}) is None:
+    score, outputs = scorer.classified(generators.trained if outcome == "ok" else None)
+    further = scorer.further(None if outcome != "ok" or score == FAILED else generators.trained, outputs)
+    if outcome == "ok" and (score == FAILED or further.get("measures", {}) is None):
         outcome = "diverged"  # finite weights whose samples are not
     result = {"outcome": outcome, **_fields(score), **_over_time(scorer, generators), **further}
     if kind == "text":
@@ -183,7 +183,7 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str) ->
 
     def snapshot(iteration: int) -> nn.Module | None:
         name = f"snapshots/{iteration}.safetensors"
-        if outcome == "diverged" and not (folder / name).exists():
+        if outcome != "ok" and not (folder / name).exists():
             return None
         return runs.load_generator(folder, spec, name, averaged=averaged)
 

@@ -17,6 +17,7 @@ from wganlib.workflow import (
     hold_folder,
     prepare_jobs,
     targets_here,
+    trust_trained,
 )
 
 try:
@@ -48,6 +49,7 @@ if (
 
 
 distrust(PLAN, Path("results"), Path("reports"), Path(".snakemake/metadata"))
+trust_trained(PLAN, Path("results"), Path(".snakemake/incomplete"))
 
 
 wildcard_constraints:
