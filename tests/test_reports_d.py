@@ -125,6 +125,16 @@ def test_a_diverged_run_has_no_last_half():
     assert [row[1] for row in correlations] == ["WGAN", "GAN"]
 
 
+def test_a_loss_that_stays_at_nothing_has_not_changed():
+    def dead(entry):
+        return history(entry) | ({"critic_loss_median": np.zeros(200)} if entry.labels["generator"] == MLPS else {})
+
+    content = loss_quality(dead)
+    assert values(content, "w_change") == [0.0]
+    row = next(row for row in content.tables[0].rows if row[:2] == [MLPS, "WGAN"])
+    assert row[4:6] == ["–", "–"]
+
+
 def test_a_run_without_any_finite_loss_is_reported():
     def broken(entry):
         columns = history(entry)
@@ -133,6 +143,13 @@ def test_a_run_without_any_finite_loss_is_reported():
     content = loss_quality(broken)
     assert math.isnan(values(content, "w_correlation", "MLP")[0])
     assert values(content, "w_correlation", "DCGAN") == pytest.approx([1.0])
+
+
+def test_without_checkpoints_there_are_no_correlations():
+    content = loss_quality(snapshots=lambda e: {})
+    assert all(math.isnan(value) for value in values(content, "w_correlation"))
+    assert values(content, "js_correlation_low") == []
+    assert values(content, "js_last", "GAN; DCGAN") == pytest.approx([math.log(2) * 0.9025])
 
 
 def similar(entry):
@@ -200,7 +217,7 @@ def test_blow_ups_are_above_a_multiple_of_the_median_before():
 def momentum(entry):
     i = np.arange(2, 501, 2)
     columns = {"generator_iteration": i, "critic_loss": np.full(250, -1.0), "critic_step_cosine": np.full(250, 0.5)}
-    if entry.labels["optimizer"] == "Adam, β1 = 0.9":
+    if entry.labels["critic_optimiser"] == "Adam, β1 = 0.9":
         columns["critic_loss"][150:154] = -10.0
         columns["critic_step_cosine"][151:154] = -0.2
         columns["critic_step_cosine"][:2] = -0.1

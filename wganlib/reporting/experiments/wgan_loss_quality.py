@@ -83,7 +83,7 @@ def js_estimate(critic_loss: Array) -> Array:
 
 def correlation(curve: Curve, column: str) -> tuple[float, int]:
     """Spearman's correlation of the estimate with a score over checkpoints, and their number; not a number below 4."""
-    moments = curve.moments[np.isfinite(curve.moments[column])]
+    moments = _scored(curve, column)
     if len(moments) < 4 or not len(curve.iterations):
         return math.nan, len(moments)
     estimates = np.array([curve.at(i) for i in moments["generator_iteration"]])
@@ -128,17 +128,26 @@ def curves(tables: Tables) -> list[Curve]:
     return found
 
 
+def _scored(curve: Curve, column: str) -> pd.DataFrame:
+    """The checkpoints that have a score."""
+    if column not in curve.moments:
+        return curve.moments.iloc[:0]
+    return curve.moments[np.isfinite(curve.moments[column].astype(float))]
+
+
 def relative_change(curve: Curve) -> float:
     """Change of the estimate over the last half of training, as a share of its value at half."""
     if not curve.ended:
         return math.nan
     half = curve.at(curve.total / 2)
-    return abs(curve.at(curve.total) - half) / abs(half) if half else math.nan
+    change = abs(curve.at(curve.total) - half)
+    # A critic whose units are all dead gives the same value everywhere: its loss is 0 and stays there.
+    return change / abs(half) if half else (math.inf if change else 0.0)
 
 
 def improvement(curve: Curve, distance: str, error: str) -> float:
     """Fall of the distance from the checkpoint next to half of training to the last, in standard errors of the difference."""
-    moments = curve.moments[np.isfinite(curve.moments[distance])] if distance in curve.moments else curve.moments
+    moments = _scored(curve, distance)
     if len(moments) < 2 or not curve.ended:
         return math.nan
     half = moments.loc[(moments["generator_iteration"] - curve.total / 2).abs().idxmin()]
@@ -191,14 +200,15 @@ def _correlation_table(found: list[Curve], tables: Tables) -> Table:
             ends = finite(float(np.median(last)) for x in of if len(last := x.between(0.8, 1, x.estimate)))
             line = [generator, tables.title(method), str(len(of)), "/".join(map(str, dict.fromkeys(counts)))]
             line += [_mean(rs), told_of, _mean([correlation(x, c.score)[0] for x in of])]
-            body.append([*line, _mean(ends, 3), _mean([rise(x) for x in of])])
-    heads = ["|generator", "|method", "runs", "checkpoints", f"with {c.distance_title}", "95 % interval"]
-    heads += [f"with {c.title}", "estimate at the end", "rise of cost"]
+            body.append([*line, _mean(ends, 3), _mean([rise(x) for x in of]) if method != WGAN else "–"])
+    heads = ["|generator", "|method", "runs", "checkpoints", "with distance", "95 % interval"]
+    heads += ["with score", "estimate at end", "rise of cost"]
     caption = (
-        "Spearman's correlation of the filtered estimate with the quality of samples over checkpoints, mean over runs. In the "
-        f"paper's sense it is near 1 with the distance and near −1 with the {c.title} for WGAN, and none for GAN. The interval "
-        "is of the correlation with the distance, by Fisher's z; a run's checkpoints depend on each other: it is too narrow. "
-        f"Estimate at the end: median over the last 20 % of training, of JS for GAN (at most log 2 = {LOG_2:.3f}) and of W up "
+        f"Spearman's correlation of the filtered estimate with the {c.distance_title} and with the {c.title} of samples over "
+        "checkpoints, mean over runs. In the paper's sense it is near 1 with the distance and near −1 with the score for WGAN, "
+        "and for GAN none, or of the other sign. The interval is of the correlation with the distance, by Fisher's z; a run's "
+        "checkpoints depend on each other: it is too narrow. "
+        f"Estimate at end: median over the last 20 % of training, of JS for GAN (at most log 2 = {LOG_2:.3f}) and of W up "
         "to a factor for WGAN: only rows of one method and one critic compare. Rise of cost: the generator's cost in the last "
         "quarter of training minus that in the first, medians."
     )
@@ -213,7 +223,7 @@ def _mean(values: Sequence[float] | Array, digits: int = 2) -> str:
 def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: str, caption: str) -> Picture:
     """The estimate above, the Fréchet distance and the score of the samples below; a column for each pair."""
     c, pairs = tables.columns, tables.options("generator")
-    drawn, axes = figure(4.6, len(pairs), 3, sharex=True)
+    drawn, axes = figure(3.9, len(pairs), 3, sharex=True)
     for column, pair in enumerate(pairs):
         of = [x for x in found if x.generator == pair and x.method in methods]
         _draw(axes[0, column], of, methods, tables, lambda x: (x.iterations, x.estimate))
@@ -221,6 +231,7 @@ def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: 
             _draw(axes[place, column], of, methods, tables, partial(_over_time, name=name), "o")
         axes[0, column].set_title(pair)
         axes[2, column].set_xlabel("generator iteration")
+        axes[2, column].locator_params(axis="x", nbins=4)
     for place, text in enumerate((label, c.distance_title.replace(" classifier", "\nclassifier"), c.title)):
         axes[place, 0].set_ylabel(text)
     if len(methods) > 1:
@@ -228,9 +239,10 @@ def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: 
     if WGAN not in methods:
         for here in axes[0]:
             here.axhline(LOG_2, color="0.6", linewidth=0.8, linestyle=":")
-            here.annotate(
-                "log 2", (0.99, LOG_2), xycoords=("axes fraction", "data"), fontsize=7, color="0.4", ha="right", va="top"
-            )
+            # Above the line, where no estimate can be.
+            at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "bottom"}
+            here.annotate("log 2", (0.02, LOG_2), fontsize=7, color="0.4", **at)
+            here.set_ylim(top=LOG_2 + 0.12 * (LOG_2 - min(0.0, here.get_ylim()[0])))
     return Picture(drawn, caption)
 
 
@@ -261,6 +273,7 @@ def _cost_figure(tables: Tables, found: list[Curve], methods: list[str], caption
         of = [x for x in found if x.generator == pair and x.method in methods]
         _draw(here, of, methods, tables, lambda x: (x.iterations, x.cost))
         here.set(title=pair, xlabel="generator iteration")
+        here.locator_params(axis="x", nbins=4)
     axes[0, 0].set_ylabel("generator's cost, −log D")
     if len(methods) > 1:
         axes[0, 0].legend(frameon=False, fontsize=7)
@@ -290,7 +303,7 @@ def report(tables: Tables) -> Content:
         tables,
         found,
         gans,
-        "estimate of JS (nats)",
+        "estimate of JS\n(nats)",
         "GAN, as the paper's Figure 4. Above: the estimate of the Jensen-Shannon distance, log 2 minus half of the critic's "
         f"loss; dotted: log 2, its largest value; running median over {window} generator iterations. {beside} and method.",
     )

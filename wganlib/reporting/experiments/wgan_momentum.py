@@ -17,6 +17,8 @@ QUANTITIES = {
     "blow_ups": Quantity("share of logged steps at which the loss blows up"),
 }
 
+AXIS = "critic_optimiser"
+
 LEAST = 5
 """Fewest earlier losses whose median a loss is compared with."""
 
@@ -57,10 +59,10 @@ def share_negative(rows: pd.DataFrame) -> float:
 
 def _measure(findings: Findings, tables: Tables, steps: dict[str, pd.DataFrame]) -> None:
     for row in tables.runs.to_dict("records"):
-        rows, case, seed = steps[row["run"]], row["optimizer"], int(row["seed"])
+        rows, case, seed = steps[row["run"]], row[AXIS], int(row["seed"])
         if not len(rows):
             continue
-        critic = tables.experiment.spec_of(optimizer=case).method.critic_optimizer
+        critic = tables.experiment.spec_of(**{AXIS: case}).method.critic_optimizer
         momentum = critic.name == "adam" and critic.beta1 > 0
         findings.add("negative", share_negative(rows), case, seed, expected=None if momentum else 0.0)
         findings.add("blow_ups", float(rows["blow_up"].mean()), case, seed)
@@ -72,8 +74,8 @@ def _measure(findings: Findings, tables: Tables, steps: dict[str, pd.DataFrame])
 
 def _cosine_table(tables: Tables, steps: dict[str, pd.DataFrame]) -> Table:
     body = []
-    for case in tables.options("optimizer"):
-        runs = rows_of(tables.runs, optimizer=case)
+    for case in tables.options(AXIS):
+        runs = rows_of(tables.runs, **{AXIS: case})
         of = [steps[run] for run in runs["run"]]
         at, elsewhere = ([rows[rows["blow_up"] == there] for rows in of] for there in (True, False))
         outcomes = [f"{n} {outcome}" for outcome, n in runs["outcome"].value_counts(sort=False).items()]
@@ -96,11 +98,11 @@ def _cosine_table(tables: Tables, steps: dict[str, pd.DataFrame]) -> Table:
 
 def _steps_figure(tables: Tables, steps: dict[str, pd.DataFrame]) -> Picture:
     """The critic's loss above and the cosine below, a column for each optimiser; blow-ups are marked."""
-    cases = tables.options("optimizer")
+    cases = tables.options(AXIS)
     drawn, axes = figure(3.4, len(cases), 2, sharex=True, sharey="row")
     for column, case in enumerate(cases):
         above, below = axes[:, column]
-        for index, run in enumerate(rows_of(tables.runs, optimizer=case)["run"]):
+        for index, run in enumerate(rows_of(tables.runs, **{AXIS: case})["run"]):
             rows, style = steps[run], {"color": PALETTE[index % len(PALETTE)], "linewidth": 0.8}
             above.plot(rows["generator_iteration"], -rows["critic_loss"], **style)
             below.plot(rows["generator_iteration"], rows["critic_step_cosine"], **style)
@@ -131,5 +133,5 @@ def report(tables: Tables) -> Content:
     ]
     if not any(row["quantity"] == "at_blow_ups" for row in findings.rows):
         notes.append("With momentum no loss blew up in these runs, so that the cosine at blow-ups is not measured.")
-    scores = score_table(tables, ["optimizer"], "Scores at the end of training; all critics have the same learning rate.")
+    scores = score_table(tables, [AXIS], "Scores at the end of training; all critics have the same learning rate.")
     return Content(findings, [_cosine_table(tables, steps), scores], [_steps_figure(tables, steps)], notes=notes)
