@@ -73,21 +73,19 @@ def _methods(tables: Tables, ok: pd.DataFrame, course: pd.DataFrame) -> Table:
     c, body = tables.columns, []
     for method in tables.options("method"):
         rows, spec = rows_of(ok, method=method), tables.experiment.spec_of(method=method).method
-        optimizer = spec.critic_optimizer
         best = rows_of(course, method=method).groupby("run")[c.score].max()
-        line = [method, {"adam": "Adam", "rmsprop_tf": "RMSProp"}.get(optimizer.name, optimizer.name)]
-        line += [f"{optimizer.learning_rate:g}", f"{spec.critic_steps} : 1"]
+        line = [method, f"{spec.critic_optimizer.learning_rate:g}", f"{spec.critic_steps} : 1"]
         line += [f"{len(rows)} of {len(rows_of(tables.runs, method=method))}", told(rows[c.score])]
         line += [number(rows[c.split_std].mean()), told(best[best.index.isin(rows["run"])]), told(rows["spread"])]
         body.append([*line, told(rows["pace"], 1), told(rows["seconds"], 1)])
     caption = (
-        f"The four runs of the figure. Steps: critic's to generator's. {c.title[0].upper()}{c.title[1:]} of the last "
-        "checkpoint, split spread (standard deviation over the splits of one model's samples), highest score of a checkpoint "
-        "(chosen by itself: biased upwards), standard deviation of the scores in the last quarter of training, seconds until "
-        "90 % of the highest score, seconds of training in all; mean ± standard deviation over seeds where there are several. "
-        "The paper prints curves without numbers."
+        "The methods of the figure. Rate: learning rate of the critic. Steps: the critic's to the generator's. Then the score "
+        "of the last checkpoint, its standard deviation over the splits of one model's samples, the highest score of a "
+        "checkpoint (chosen by itself: biased upwards), the standard deviation of the scores in the last quarter of training, "
+        "the seconds until 90 % of the highest score, and those of the whole training. Mean ± standard deviation over seeds "
+        "where there are several. The paper prints curves without numbers."
     )
-    heads = ["|method", "|optimiser", "rate", "steps", "runs ok", c.title, "split spread", "highest", "last quarter"]
+    heads = ["|method", "rate", "steps", "runs ok", c.title, "split spread", "highest", "last quarter"]
     return Table([*heads, "s to 90 %", "s in all"], body, caption)
 
 

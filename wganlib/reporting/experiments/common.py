@@ -129,7 +129,11 @@ def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]]
     """Whole sheets of samples side by side: title, sheet, and names of its columns of images, if they have any."""
     shapes = [sheet.height / sheet.width for _, sheet, _ in panels if sheet is not None] or [0.6]
     names = max((len(name) for _, _, columns in panels for name in columns), default=0)
-    height = TEXT_WIDTH / len(panels) * max(shapes) + 0.35 + (0.06 * names if names > 2 else 0.15 * bool(names))
+    height = (
+        TEXT_WIDTH / len(panels) * max(shapes)
+        + 0.3 * any(title for title, *_ in panels)
+        + (0.06 * names if names > 2 else 0.15 * bool(names))
+    )
     drawn, axes = figure(height, len(panels))
     for here, (title, sheet, columns) in zip(axes[0], panels, strict=True):
         here.set(xticks=[], yticks=[], title=title)

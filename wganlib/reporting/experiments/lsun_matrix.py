@@ -4,11 +4,13 @@ import textwrap
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, number, rows_of, told
-from wganlib.reporting.experiments.common import paired, sample_grid, score_table
+from wganlib.reporting.experiments.common import paired, score_table
 from wganlib.reporting.figures import Picture
+from wganlib.reporting.style import figure
 from wganlib.statistics import mcnemar
 
 CLAIMED = "wgan_gp_appendix_e"
@@ -36,7 +38,7 @@ def report(tables: Tables) -> Content:
     shown = [_distances(tables, runs), _similarities(tables, runs), _against(tables, runs, findings)]
     ordered = pd.concat([rows_of(tables.runs, networks=pair) for pair in tables.options("networks")])
     shown.append(score_table(tables, ["networks", "method"], "Scores of all cells.", rows=ordered))
-    return Content(findings, shown, [_grid(tables)], notes=[_rule(tables, runs)])
+    return Content(findings, shown, [_grid(tables, runs)], notes=[_rule(tables, runs)])
 
 
 def similarity_column(runs: pd.DataFrame) -> str:
@@ -47,12 +49,12 @@ def similarity_column(runs: pd.DataFrame) -> str:
 def judged(tables: Tables) -> pd.DataFrame:
     """The runs with `limit`, `far`, `alike` and `success`, by the rule in the experiment's settings.
 
-    A distance or similarity that is not a number meets no rule. The baseline is the first option of `networks`; where none of
-    its runs ended well there is no limit, and nothing succeeds.
+    A distance or similarity that is not a number meets no rule. Where none of the baseline's runs ended well there is no
+    limit, and nothing succeeds.
     """
     runs, column, similar = tables.runs.copy(), tables.columns.distance, similarity_column(tables.runs)
     ok = runs["outcome"] == "ok"
-    baseline = runs[ok & (runs["networks"] == tables.options("networks")[0])]
+    baseline = runs[ok & (runs["networks"] == tables.settings["baseline"])]
     best = baseline.groupby("seed")[column].min()
     runs["limit"] = tables.settings["distance_factor"] * runs["seed"].map(best).astype(float)
     runs["far"] = ~(runs[column] < runs["limit"])
@@ -168,16 +170,28 @@ def _log_ratios(tables: Tables, runs: pd.DataFrame, method: str) -> pd.Series:
     return difference.dropna().groupby(level="networks").mean()
 
 
-def _grid(tables: Tables) -> Picture:
-    def run_of(pair: str, title: str) -> str | None:
-        name = pair.replace("\n", " ")
-        found = tables.runs[(tables.runs["networks"] == name) & (tables.runs["method"].map(tables.title) == title)]
-        found = found[found["run"].isin(tables.sheets)]
-        return None if found.empty else str(found["run"].iloc[0])
-
-    rows = [textwrap.fill(pair, 16) for pair in tables.options("networks")]
+def _grid(tables: Tables, runs: pd.DataFrame) -> Picture:
+    methods, networks = tables.options("method"), tables.options("networks")
+    drawn, axes = figure(1.22 * len(networks) + 0.2, len(methods), len(networks))
+    for i, pair in enumerate(networks):
+        for j, method in enumerate(methods):
+            here, cell = axes[i, j], rows_of(runs, networks=pair, method=method)
+            here.set(xticks=[], yticks=[])
+            here.spines[:].set_visible(False)
+            here.set_title(tables.title(method) if i == 0 else "", fontsize=9)
+            here.set_ylabel(textwrap.fill(pair, 16) if j == 0 else "", fontsize=8)
+            shown = cell[cell["run"].isin(list(tables.sheets))]
+            if not shown.empty:
+                here.imshow(_corner(tables.sheets[shown["run"].iloc[0]]), interpolation="nearest")
+                here.set_xlabel(_verdict(shown[:1]), fontsize=7.5, labelpad=3)
     caption = (
         "Samples of every pair of networks (rows) trained with every method (columns), as in Figure 2 of the paper: the first "
-        "ones, none chosen."
+        "ones of the first seed, none chosen. Below them what the rule says of the run."
     )
-    return sample_grid(tables, rows, [tables.title(m) for m in tables.options("method")], run_of, caption)
+    return Picture(drawn, caption)
+
+
+def _corner(sheet: Image.Image, rows: int = 4, columns: int = 6) -> Image.Image:
+    """The first images of the first rows of a sheet of 6 x 10, one pixel apart."""
+    width, height = (sheet.width + 1) // 10, (sheet.height + 1) // 6
+    return sheet.crop((0, 0, columns * width - 1, rows * height - 1))
