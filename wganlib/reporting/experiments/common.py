@@ -1,6 +1,7 @@
 """Tables and pictures that several reports share."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,3 +90,25 @@ def lines_figure(
             here.legend(frameon=False, fontsize=7)
     axes[0, 0].set_ylabel(labels[1])
     return Picture(drawn, caption)
+
+
+def legend_below(picture: Picture, columns: int) -> Picture:
+    """The picture with one legend below all panels instead of one in each; curves of one name look the same in all of them."""
+    entries: dict[str, Any] = {}
+    for panel in picture.figure.axes:
+        handles, names = panel.get_legend_handles_labels()
+        entries |= dict(zip(names, handles, strict=True))
+        if legend := panel.get_legend():
+            legend.remove()
+    if entries:
+        picture.figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns, frameon=False)
+    return picture
+
+
+def unbroken(text: str) -> str:
+    """Text that stays on one line of a table's cell.
+
+    >>> unbroken("7.68 ± 0.03") == "7.68\\u00a0±\\u00a00.03"
+    True
+    """
+    return text.replace(" ", "\u00a0")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, finite, rows_of, told
-from wganlib.reporting.experiments.common import lines_figure
+from wganlib.reporting.experiments.common import legend_below, lines_figure, unbroken
 from wganlib.reporting.experiments.lgan_table2 import chosen, trained
 from wganlib.reporting.figures import Picture
 
@@ -49,7 +50,9 @@ def report(tables: Tables) -> Content:
             if spreads[1] > 0:
                 findings.add("seed_variation_ratio", spreads[0] / spreads[1], case)
             columns = (told((100 * x for x in values), 1) for values in zip(*found, strict=True))
-            body.append([data, objective, weight, str(len(found)), *columns, *(told([100 * x], 1) for x in spreads)])
+            body.append(
+                [unbroken(data), unbroken(objective), weight, str(len(found)), *columns, *(told([100 * x], 1) for x in spreads)]
+            )
     head = ["|data", "|objective", "weight", "runs"]
     head += [f"{kind}, {what}" for kind in ("variation", "of the gain") for what in (c.title, c.distance_title)]
     head += [f"over seeds, {what}" for what in (c.title, c.distance_title)]
@@ -92,22 +95,25 @@ def _stability(
 
 def _pictures(tables: Tables, shown: dict[str, dict[str, tuple[str, pd.DataFrame]]]) -> list[Picture]:
     """The distance (Figures 4 and 5), then the score (14 and 15), a panel a data set."""
-    c, pictures = tables.columns, []
+    c, pictures, names = tables.columns, [], tables.options("objective")
     for column, title, better in ((c.distance, c.distance_title, "lower"), (c.score, c.title, "higher")):
         panels = [
-            (data, [(f"{objective}, {weight}", rows) for objective, (weight, rows) in curves.items()])
+            (data, [(objective, curves[objective][1] if objective in curves else tables.snapshots[:0]) for objective in names])
             for data, curves in shown.items()
         ]
         caption = (
-            f"{title[0].upper()}{title[1:]} over training, {better} is better; a line a seed. Each objective at its chosen "
-            "penalty weight, which stands behind its name."
+            f"{title[0].upper()}{title[1:]} over training, {better} is better; a line a seed. Each objective at the penalty "
+            "weight in Table 1, chosen on the last distance."
         )
         picture = lines_figure(panels, "generator_iteration", column, ("generator iteration", title), caption, 2.9)
         if column == c.distance:
             # Early distances are many times the last ones.
             for axes in picture.figure.axes:
                 axes.set_yscale("log")
-        pictures.append(picture)
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+                axes.yaxis.set_major_formatter(ScalarFormatter())
+                axes.yaxis.set_minor_locator(NullLocator())
+        pictures.append(legend_below(picture, 3))
     return pictures
 
 

@@ -9,7 +9,7 @@ from scipy.signal import savgol_filter
 
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, rows_of, told
-from wganlib.reporting.experiments.common import lines_figure
+from wganlib.reporting.experiments.common import legend_below, lines_figure
 from wganlib.reporting.experiments.lgan_table2 import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.reporting.figures import Picture
 from wganlib.reporting.style import FAKE, REAL, figure
@@ -147,7 +147,6 @@ def _pictures(tables: Tables) -> list[Picture]:
         here.set_xlabel("generator iteration")
     for here in axes[:, 0]:
         here.set_ylabel("critic value")
-    axes[0, 0].legend(frameon=False)
     caption = (
         f"{data}, weight {weight}: the critic's mean on the real (orange) and on the generated (green, dashed) half of the "
         "last batch, smoothed; a pair of lines a seed. Faint: before smoothing, first seed. Each panel has a scale of its own."
@@ -167,7 +166,7 @@ def _pictures(tables: Tables) -> list[Picture]:
         f"{data}: the critic's offset in units of the mean absolute gap of the last half, not smoothed; a line a seed.",
         2.6,
     )
-    return [Picture(drawn, caption), second]
+    return [legend_below(Picture(drawn, caption), 2), legend_below(second, 6)]
 
 
 _NONE = pd.DataFrame(columns=["run", "generator_iteration", "in_gaps"])

@@ -12,7 +12,7 @@ from scipy import stats
 from wganlib.params import PublishedScores
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, number, rows_of, told
-from wganlib.reporting.experiments.common import score_table
+from wganlib.reporting.experiments.common import score_table, unbroken
 
 WASSERSTEIN = "x"
 STRICTLY_CONVEX = ("exp x", "−log σ(−x)", "x + √(x² + 1)", "(x + 1)²")
@@ -72,7 +72,9 @@ def report(tables: Tables) -> Content:
     published = tables.published.scores["lgan_table2"]
     rows = trained(tables)
     data_sets = list(dict.fromkeys(rows["data"]))
-    shown = [score_table(tables, ["data", "objective", "weight"], "All penalty weights, without a choice.", rows=rows)]
+    every = score_table(tables, ["data", "objective", "weight"], "All penalty weights, without a choice.", rows=rows)
+    ends = tuple(i for i in range(len(every.rows) - 1) if every.rows[i][:2] != every.rows[i + 1][:2])
+    shown = [every._replace(rules=ends)]
     for data in data_sets:
         shown.append(_chosen_table(tables, data, published))
         _gaps(findings, tables, data)
@@ -93,23 +95,22 @@ def _chosen_table(tables: Tables, data: str, published: PublishedScores) -> Tabl
         there = ok[ok["weight"] == choice.weight] if choice else ok[:0]
         best = ok.loc[ok[c.distance].idxmin()] if len(ok) else None
         line = [objective, choice.weight if choice else "–", told(there[c.score]), number(there[c.split_std].mean())]
-        line += [told(there[c.distance]), number(there[c.distance_error].mean())]
+        line += [told(there[c.distance])]
         line += ["–"] * 3 if best is None else [number(best[c.score]), number(best[c.distance]), str(best["weight"])]
         if printed:
             line += [published.of(s, objective=objective, data=data) for s in ("inception_score", "frechet_inception_distance")]
-        body.append(line)
+        body.append([unbroken(cell) for cell in line])
         count = max(count, len(rows))
-    head = ["|objective", "weight", c.title, "split spread", c.distance_title, "its error"]
-    head += [f"best of {count}: {c.title}", c.distance_title, "weight"]
+    head = ["|objective", "weight", c.title, "split spread", c.distance_title]
+    head += [f"best of {count}: {c.title}", f"best of {count}: {c.distance_title}", "its weight"]
     caption = (
         f"{data}, each objective at the weight of its lowest mean {c.distance_title} over seeds: chosen by the number that is "
-        "shown, which flatters it. Mean over seeds ± standard deviation over seeds, without it where there is one seed; split "
-        f"spread as above. Best of {count}: the single run of the lowest {c.distance_title} over all weights and seeds, as the "
-        "paper's code chooses, which flatters more."
+        "shown, which flatters it. Mean ± standard deviation over seeds, without it where there is one seed. Best of "
+        f"{count}: the one run of the lowest distance over all weights and seeds, as the paper chose, which flatters more."
     )
     if printed:
         head += ["paper: IS", "paper: FID"]
-        caption += f" Paper: {published.certainty}; its ±: {published.spread}."
+        caption += f" The paper's ±: {published.spread}."
     return Table(head, body, caption)
 
 
