@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -146,3 +148,25 @@ def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]]
             here.set_xticks(places, columns, fontsize=7, rotation=90 if names > 2 else 0)
             here.tick_params(length=0, pad=1.5)
     return Picture(drawn, caption)
+
+
+def legend_below(picture: Picture, columns: int) -> Picture:
+    """The picture with one legend below all panels instead of one in each; curves of one name look the same in all of them."""
+    entries: dict[str, Any] = {}
+    for panel in picture.figure.axes:
+        handles, names = panel.get_legend_handles_labels()
+        entries |= dict(zip(names, handles, strict=True))
+        if legend := panel.get_legend():
+            legend.remove()
+    if entries:
+        picture.figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns, frameon=False)
+    return picture
+
+
+def unbroken(text: str) -> str:
+    """Text that stays on one line of a table's cell.
+
+    >>> unbroken("7.68 ± 0.03") == "7.68\\u00a0±\\u00a00.03"
+    True
+    """
+    return text.replace(" ", "\u00a0")
