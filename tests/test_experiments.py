@@ -37,7 +37,7 @@ def test_the_demo_s_trainings_fit_their_budget():
     assert images + sum(plan.stack_seconds().values()) < BUDGET
     seeds = {name: {e.spec.seed for e in plan.experiment(name).entries} for name in plan.shown()}
     assert seeds["cifar_table3"] == seeds["mnist_overfitting"] == {0, 1, 2}
-    assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 800
+    assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 1000
 
 
 def test_a_dry_run_of_the_paper_lists_every_run_once():
