@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := .uv/bin/uv
 SNAKEMAKE := $(BIN)/snakemake --cores all
 
-.PHONY: help install table2 toys list test check baseline pilot stress lint plan html lock clean
+.PHONY: help install table2 toys reports list test check baseline pilot stress lint plan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,6 +17,10 @@ table2: install ## train, score and typeset Table 2 at the current scale (the ma
 
 toys: install ## train, measure and typeset every figure on toy distributions at the current scale
 	$(SNAKEMAKE) toys
+
+reports: install ## build every table and figure of the current scale, and reports/index.html to browse every run
+	$(SNAKEMAKE) reports
+	$(BIN)/snakemake --report reports/index.html reports
 
 list: install ## list every report that the current scale makes
 	$(BIN)/wganlib list
@@ -44,9 +48,6 @@ lint: install ## check style, types and the workflow
 
 plan: install ## show runs and estimated cost of every experiment
 	$(BIN)/wganlib plan
-
-html: install ## reports/index.html: browse the runs behind table2.pdf
-	$(BIN)/snakemake --report reports/index.html reports/table2.pdf
 
 lock: $(UV) ## resolve the dependencies of pyproject.toml into requirements.lock
 	$(UV) pip compile --quiet --universal --generate-hashes --all-extras --python-version 3.11 \

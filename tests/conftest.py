@@ -108,7 +108,8 @@ def four_run_project(folder: Path, gan_iterations: int = 12, gp_iterations: int 
         params / "experiments/table2.yaml",
         **{
             "scales.demo.architectures": 2,
-            "scales.demo.generator_iterations": {"nonsaturating_gan": gan_iterations, "wgan_gp": gp_iterations},
+            "scales.demo.options.method.nonsaturating_gan.generator_iterations": gan_iterations,
+            "scales.demo.options.method.wgan_gp.generator_iterations": gp_iterations,
         },
     )
     return folder

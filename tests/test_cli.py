@@ -18,7 +18,7 @@ def refused(done, *words):
 
 
 def test_plan_prints_runs_and_cost_and_writes_specs(tmp_path):
-    done = wganlib(REPOSITORY, "plan", "--scale", "paper", "--write", str(tmp_path))
+    done = wganlib(REPOSITORY, "plan", "--scale", "paper", "--experiment", "table2", "--write", str(tmp_path))
     assert done.returncode == 0
     assert "table2" in done.stdout
     assert "400" in done.stdout
@@ -28,7 +28,7 @@ def test_plan_prints_runs_and_cost_and_writes_specs(tmp_path):
 def test_wrong_parameters(tmp_path):
     params = copy_params(tmp_path)
     refused(wganlib(tmp_path, "plan", "--scale", "papre"), "unknown scale 'papre'", "demo", "did you mean 'paper'")
-    refused(wganlib(tmp_path, "plan", "--experiment", "table3"), "unknown experiment", "table2")
+    refused(wganlib(tmp_path, "plan", "--experiment", "table9"), "unknown experiment", "table2")
     refused(wganlib(tmp_path, "plan", "--params", "nowhere"), "nowhere/config.yaml: no such file")
     edit_yaml(params / "scales/demo.yaml", **{"methods.wgan_gp.critic_stepz": 5})
     refused(wganlib(tmp_path, "plan"), "critic_stepz: unknown key; did you mean 'critic_steps'")

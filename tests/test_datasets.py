@@ -39,6 +39,7 @@ SPECS = {
     "lsun_bedrooms": {"image_size": 32},
     "image_folder": {"image_size": 32, "folder": "photos"},
     "flowers102": {"image_size": 32},
+    "sklearn_texts": {"length": 16, "vocabulary_size": 40},
     "billion_word": {"length": 8, "vocabulary_size": 6},
     "text_folder": {"length": 4, "vocabulary_size": 5, "folder": "lines"},
 }

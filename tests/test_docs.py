@@ -21,6 +21,8 @@ from wganlib.errors import parse
 from wganlib.method import Clipping, CriticWarmup, GradientPenalty, MethodSpec, OptimizerSpec
 from wganlib.numerics import names
 from wganlib.objectives import condition_11, objective
+from wganlib.records import COLUMNS
+from wganlib.spec import Spec
 
 PARTS = REPOSITORY / "docs/parts.md"
 BEGIN, END = "<!-- architectures -->\n", "<!-- /architectures -->"
@@ -106,6 +108,18 @@ def test_every_kind_of_constraint_and_optimiser_has_a_row():
     assert CriticWarmup.model_fields.keys() == {"critic_steps", "first_iterations", "every"}
 
 
+def test_what_a_run_may_record_is_listed_with_the_columns_it_adds():
+    listed = {}
+    for row in rows("What a run may record"):
+        settings = yaml.safe_load(row[-1].strip("`"))
+        read = parse(Spec, make_spec().model_dump(mode="json", exclude_none=True) | settings | {"numerics": {}}, row[0])
+        assert list(settings) == ["record"]
+        assert list(read.record) == settings["record"] == [row[0].strip("`")]
+        listed[row[0].strip("`")] = tuple(re.findall(r"`([a-z_]+)`", row[1]))
+    assert listed == COLUMNS
+    assert set(listed) == set(names("record"))
+
+
 def test_the_stated_defaults_and_the_other_readings_exist():
     """In the table of disagreements: a parameter of a family or of clipping, its default, and another value that it takes."""
     families = {
@@ -130,7 +144,7 @@ def test_the_stated_defaults_and_the_other_readings_exist():
     assert checked >= 8
 
 
-MODULES = ["method", "objectives", "constraints", "optimizers"]
+MODULES = ["method", "objectives", "constraints", "optimizers", "records"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,22 +120,82 @@ def test_transport_against_all_permutations_and_a_linear_program():
         scores.transport_cost(a, b, 4)
 
 
+def _brute_ngrams(lines, reference, n):
+    """Jensen-Shannon divergence, base 2, by loops over lists of n-grams."""
+    grams = [[line[i : i + n] for line in part for i in range(len(line) - n + 1)] for part in (lines, reference)]
+    total = 0.0
+    for gram in set(grams[0]) | set(grams[1]):
+        p, q = (part.count(gram) / len(part) for part in grams)
+        total += 0.5 * sum(v * math.log(2 * v / (p + q), 2) for v in (p, q) if v)
+    return total
+
+
 def test_ngram_divergence_by_loops_and_at_its_ends():
-    lines, reference = [b"abab", b"bbbb"], [b"abba", b"aaaa", b"abcd"]
+    lines, reference = [b"abab", b"bbbb", b"a"], [b"abba", b"aaaa", b"abcd"]
+    random = np.random.default_rng(0)
     for n in (1, 2, 3):
-        grams = [[line[i : i + n] for line in part for i in range(len(line) - n + 1)] for part in (lines, reference)]
-        total = 0.0
-        for gram in set(grams[0]) | set(grams[1]):
-            p, q = (part.count(gram) / len(part) for part in grams)
-            total += 0.5 * sum(v * math.log(2 * v / (p + q), 2) for v in (p, q) if v)
-        assert scores.ngram_divergence(lines, reference, n) == pytest.approx(total, rel=1e-12)
-    assert scores.ngram_divergence(lines, lines, 2) == pytest.approx(0, abs=1e-12)
-    assert scores.ngram_divergence([b"aa"], [b"bb"], 2) == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="no 3-gram"):
-        scores.ngram_divergence([b"aa"], [b"bb"], 3)
-    estimate = scores.ngram_estimate(lines * 10, reference, 1, 20, np.random.default_rng(0))
-    assert estimate.value == pytest.approx(scores.ngram_divergence(lines, reference, 1))
-    assert 0 < estimate.standard_error < 0.2
+        found = scores.NgramReference(reference, n).estimate(lines, 2, random)
+        assert found.value == pytest.approx(_brute_ngrams(lines, reference, n), rel=1e-12)
+        assert found.num_samples == 3
+        assert scores.NgramReference(lines, n).estimate(lines, 2, random).value == pytest.approx(0, abs=1e-12)
+    assert scores.NgramReference([b"bb"], 2).estimate([b"aa"], 2, random).value == pytest.approx(1.0)
+    for pair in ((b"aa", b"bbb"), (b"aaa", b"bb")):
+        with pytest.raises(ValueError, match="no 3-gram"):
+            scores.NgramReference([pair[0]], 3).estimate([pair[1]], 2, random)
+
+
+def test_the_ngrams_error_is_the_bootstrap_s_over_lines():
+    lines, reference = [b"abab", b"bbbb", b"aaab"] * 4, [b"abba", b"aaaa", b"abcd"]
+    found = scores.NgramReference(reference, 2).estimate(lines, 20, np.random.default_rng(0))
+    random = np.random.default_rng(0)
+    again = [_brute_ngrams([lines[i] for i in random.integers(12, size=12)], reference, 2) for _ in range(20)]
+    assert found.standard_error == pytest.approx(np.std(again, ddof=1), rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [30, 90])
+def test_ngrams_compare_equally_many_lines_and_held_out_lines_are_their_floor(count):
+    """30 lines against 30 of 60 training lines and 30 of 40 held-out ones; 90 against all of them."""
+    spec = DatasetSpec(name="sklearn_texts", length=12, vocabulary_size=30)
+    whole = load(spec)
+    data = replace(whole, train=whole.train[:60], test=whole.test[:40])
+    symbols = bytes.fromhex(data.notes["symbols"])
+    examples = data.preprocess(whole.test[100 : 100 + count], torch.Generator())
+    found = measure(("ngrams",), Samples(examples, data, spec, np.random.default_rng(5)))
+    random = np.random.default_rng(5)
+    rows = [random.choice(size, min(count, size), replace=False) for size in (60, 40)]
+    assert len(set(rows[0].tolist())) == min(count, 60)
+    spelt = [b"?", *(bytes([byte]) for byte in symbols)]
+    training, held_out = (
+        [b"".join(spelt[symbol] for symbol in part[row].tolist()) for row in chosen]
+        for part, chosen in zip((data.train, data.test), rows, strict=True)
+    )
+    generated = [b"".join(spelt[symbol] for symbol in line) for line in examples.argmax(dim=1).tolist()]
+    assert set(found) == {f"ngram_divergence_{n}{end}" for n in (1, 2, 3, 4) for end in ("", "_held_out")}
+    for n in (1, 2, 3, 4):
+        for name, lines in ((f"ngram_divergence_{n}", generated), (f"ngram_divergence_{n}_held_out", held_out)):
+            assert found[name].value == pytest.approx(_brute_ngrams(lines, training, n), rel=1e-9)
+            assert found[name].num_samples == len(lines)
+            assert found[name].standard_error > 0
+
+
+def test_training_images_stand_beside_the_similarity_of_samples():
+    """A collapsed set among data of two images, whose pairs are equal or different."""
+    spec = DatasetSpec(name="digits", image_size=16)
+    real = load(spec)
+    data = replace(real, preprocess=lambda raw, _: raw.float().repeat(1, 1, 2, 2) / 8 - 1)
+    collapsed = data.preprocess(data.train[:1], torch.Generator()).repeat(40, 1, 1, 1)
+    found = measure(("similarity",), Samples(collapsed, data, spec, np.random.default_rng(1)))
+    assert set(found) == {"pairwise_ssim", "pairwise_ssim_training"}
+    assert found["pairwise_ssim"].value == pytest.approx(1.0, abs=1e-6)
+    rows = torch.from_numpy(np.random.default_rng(1).choice(1437, 40, replace=False))
+    images = data.preprocess(data.train[rows], torch.Generator())
+    expected = _brute_ssim_of_sets(((images[:20] + 1) / 2).double().numpy(), ((images[20:] + 1) / 2).double().numpy())
+    assert found["pairwise_ssim_training"].value == pytest.approx(expected, rel=1e-6)
+    assert found["pairwise_ssim_training"].num_samples == found["pairwise_ssim"].num_samples == 20
+
+
+def _brute_ssim_of_sets(a, b):
+    return np.mean([_brute_ssim(a[i], b[i], 1) for i in range(len(a))])
 
 
 def _brute_ssim(a, b, scales):
@@ -200,7 +261,13 @@ def test_a_run_is_measured_with_errors_and_counts(trained):
     how = ScoringSpec(network="classifier", num_samples=200, splits=2, measures=names)
     scoring.score_run(spec, how, folder, classifier, 1)
     found = json.loads((folder / "scores.json").read_text())["measures"]
-    assert set(found) == {"kernel_classifier_distance", "pairwise_ssim", "mode_coverage", "mode_divergence"}
+    assert set(found) == {
+        "kernel_classifier_distance",
+        "pairwise_ssim",
+        "pairwise_ssim_training",
+        "mode_coverage",
+        "mode_divergence",
+    }
     for value in found.values():
         assert value.keys() == {"value", "standard_error", "num_samples"}
         assert value["num_samples"] in (100, 200)
@@ -250,7 +317,7 @@ def test_another_batch_size_or_order_gives_the_same_scores(trained):
 def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
     for name, measures, wanted in (
         ("toy 3x512", ("transport",), {"transport_cost"}),
-        ("language", ("ngrams",), {f"ngram_divergence_{n}" for n in (1, 2, 3, 4)}),
+        ("language", ("ngrams",), {f"ngram_divergence_{n}{end}" for n in (1, 2, 3, 4) for end in ("", "_held_out")}),
     ):
         spec = small_spec(name, CONSTRAINTS["two_sided"])
         data = make_data(spec.dataset)
@@ -274,7 +341,7 @@ def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
         assert set(found["measures"]) == wanted
         assert found["outcome"] == "ok"
         # A generator three steps old is far from the data; nor are its samples compared with themselves.
-        assert all(value["value"] > 0.02 for value in found["measures"].values())
+        assert all(value["value"] > 0.02 for name, value in found["measures"].items() if "held_out" not in name)
         assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -14,6 +14,7 @@ from wganlib import runs, training
 from wganlib.architectures import modules
 from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.layers import conv, linear
+from wganlib.checkpoints import load_checkpoint, save_checkpoint
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
 from wganlib.method import ExponentialDecay, LinearDecay, OptimizerSpec
@@ -105,7 +106,7 @@ def test_the_critic_warms_up_as_wgan_s_code_does(digits):
         torch.device("cpu"),
     )
     counts, original = [], trainer.critic_step
-    trainer.critic_step = lambda: (counts.append(trainer.iteration), original())[1]
+    trainer.critic_step = lambda logged: (counts.append(trainer.iteration), original(logged))[1]
     list(trainer.run())
     assert [counts.count(i) for i in range(6)] == [4, 2, 2, 4, 2, 2]
 
@@ -156,7 +157,7 @@ def test_sub_batches_are_normalised_apart():
     spec = small_spec("cifar_resnet", CONSTRAINTS["none"], generator_sub_batches=2)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
-    trainer._noise = lambda shape: noise
+    trainer._noise = lambda shape, source: noise
     with torch.no_grad():
         made = trainer._generated(4, None)
         assert torch.equal(made, torch.cat([trainer.generator(noise[:2]), trainer.generator(noise[2:])]))
@@ -196,7 +197,7 @@ def test_sub_batches_keep_their_labels():
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
     labels, seen = torch.tensor([3, 1, 4, 1]), []
-    trainer._noise = lambda shape: noise
+    trainer._noise = lambda shape, source: noise
     trainer.generator.register_forward_hook(lambda m, inputs, output: seen.append(inputs))
     trainer._generated(4, labels)
     assert torch.equal(torch.cat([y for _, y in seen]), labels)
@@ -288,8 +289,8 @@ def test_every_option_resumes_exactly_from_a_checkpoint(case, tmp_path):
     straight, stopped, resumed = started(), started(), started()
     list(straight.run())
     next(stopped.run())
-    runs.save_checkpoint(stopped, tmp_path / "checkpoint.safetensors")
-    runs.load_checkpoint(resumed, tmp_path / "checkpoint.safetensors")
+    save_checkpoint(stopped, tmp_path)
+    load_checkpoint(resumed, tmp_path)
     list(resumed.run())
     expected, found = straight.state(), resumed.state()
     assert expected.keys() == found.keys()

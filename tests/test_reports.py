@@ -24,7 +24,8 @@ def report_of(tmp_path, first, second, diverged=()):
     """The report's numbers and text for classifier scores of paired architectures; threshold 4.0 is primary."""
     params = copy_params(tmp_path)
     edit_yaml(
-        params / "experiments/table2.yaml", **{"scales.demo.architectures": len(first), "scales.demo.primary_threshold": 4.0}
+        params / "experiments/table2.yaml",
+        **{"scales.demo.architectures": len(first), "scales.demo.settings.primary_threshold": 4.0},
     )
     plan = load_plan(params, "demo")
     rows = []
@@ -35,7 +36,9 @@ def report_of(tmp_path, first, second, diverged=()):
             {
                 "run": entry.run,
                 "settings": "0123456789",
+                "group": entry.group,
                 **entry.labels,
+                "seed": entry.spec.seed,
                 "outcome": "diverged" if failed else "ok",
                 "classifier_score": 1.0 if failed else (first, second)[place][index],
                 "classifier_score_split_std": 0.0 if failed else 0.25,
@@ -51,10 +54,8 @@ def report_of(tmp_path, first, second, diverged=()):
     folder = tmp_path / "results/demo/table2"
     write_table(folder / "runs.csv", pd.DataFrame(rows))
     real = {"classifier_score": 9.5}
-    write_json(
-        folder / "real.json",
-        {"accuracy": 0.98, "held_out_images": 360, "real_training_images": real, "real_held_out_images": real, "scoring": {}},
-    )
+    known = {"accuracy": 0.98, "held_out_images": 360, "real_training_images": real, "real_held_out_images": real}
+    write_json(folder / "real.json", {"digits": known | {"scoring": {}}})
     Image.fromarray(np.zeros((4 * 20, 30, 3), dtype=np.uint8)).save(folder / "samples.png")
     pdf = write_report("table2", plan, tmp_path / "results", tmp_path / "reports")
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)

@@ -14,6 +14,7 @@ from wganlib.scores import classifier as classifiers
 from wganlib.scores import scoring
 from wganlib.scores import statistics as scores
 from wganlib.spec import ClassifierSpec, DatasetSpec, ScoringSpec
+from wganlib.training import Trainer
 
 DIGITS = DatasetSpec(name="digits", image_size=16)
 SCORING = ScoringSpec(network="classifier", num_samples=200, splits=2)
@@ -135,6 +136,25 @@ def test_a_diverged_run_scores_one_without_a_distance(classifier_folder, tmp_pat
     result = json.loads((folder / "scores.json").read_text())
     assert (result["outcome"], result["classifier_score"], result["frechet_classifier_distance"]) == ("diverged", 1.0, None)
     assert (folder / "samples.png").stat().st_size > 0
+
+
+def test_a_run_that_ran_out_of_memory_scores_as_a_diverged_one(classifier_folder, tmp_path, monkeypatch):
+    spec, original = make_spec(snapshots=(2, 6)), Trainer.step
+
+    def starved(self):
+        if self.iteration == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self)
+
+    monkeypatch.setattr(Trainer, "step", starved)
+    assert runs.train(spec, tmp_path, device="cpu") == "out_of_memory"
+    folder = tmp_path / "runs" / spec.key
+    scoring.score_run(spec, SCORING.model_copy(update={"measures": ("coverage",)}), folder, classifier_folder, 1)
+    result = json.loads((folder / "scores.json").read_text())
+    found = result["outcome"], result["classifier_score"], result["frechet_classifier_distance"], result["measures"]
+    assert found == ("out_of_memory", 1.0, None, None)
+    assert result["snapshots"]["2"]["frechet_classifier_distance"] > 0
+    assert result["snapshots"]["6"]["frechet_classifier_distance"] is None
 
 
 def test_scores_of_another_spec_s_folder_or_another_classifier_are_refused(classifier_folder, tmp_path):

@@ -181,9 +181,10 @@ def test_the_paper_s_plan_is_the_paper_s_protocol():
     plan = load_plan(REPOSITORY / "params", "paper")
     experiment = plan.experiment("table2")
     assert len(experiment.entries) == 400
-    assert len(plan.runs) == 400
+    runs = {key: plan.runs[key] for key in plan.run_keys("table2")}
+    assert len(runs) == 400
     assert {e.labels["architecture"] for e in experiment.entries} == set(range(200))
-    for spec in plan.runs.values():
+    for spec in runs.values():
         gp = spec.method.objective == "wgan"
         adam = spec.method.generator_optimizer
         assert spec.dataset.name == "imagenet32"
@@ -198,13 +199,30 @@ def test_the_paper_s_plan_is_the_paper_s_protocol():
         assert spec.method.critic_l2 == (0.0 if normalised == "none" else 1e-3)
         assert spec.method.constraint.kind == ("gradient_penalty" if gp else "none")
     assert (plan.params.scoring.num_samples, plan.params.scoring.splits) == (50_000, 10)
-    assert sum(run_seconds(s, plan.params.throughput) for s in plan.runs.values()) > 0
+    assert sum(run_seconds(s, plan.params.throughput) for s in runs.values()) > 0
 
 
 def test_a_plan_needs_no_torch():
     code = "import sys; from pathlib import Path; from wganlib.plan import load_plan; load_plan(Path('params'), 'paper'); "
     code += "import wganlib.cli, wganlib.workflow; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY).returncode == 0
+
+
+def test_two_experiments_that_share_a_run_score_it_alike(tmp_path):
+    params = copy_params(tmp_path)
+    edit_yaml(params / "experiments/check_baseline.yaml", **{"scales.demo.seeds": [0], "scales.demo.scoring": {"splits": 5}})
+    with pytest.raises(WganlibError, match="is scored otherwise by experiment 'check'"):
+        load_plan(params, "demo")
+
+
+def test_runs_of_another_experiment_come_with_its_labels_and_stand_once(tmp_path):
+    params = copy_params(tmp_path)
+    edit_yaml(params / "experiments/check.yaml", runs_of={"table2": {"method": ["wgan_gp"]}})
+    plan = load_plan(params, "demo")
+    own, shared = (set(plan.run_keys(name)) for name in ("check", "table2"))
+    assert len(own & shared) == 12
+    assert len(own) == 18
+    assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(12)}
 
 
 def test_two_experiments_share_a_run(tmp_path):
@@ -218,21 +236,48 @@ def test_two_experiments_share_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("file", "keys", "value", "words"),
     [
-        ("experiments/table2.yaml", "thresholds", [1.0, 3.0, 2.0], ["thresholds must increase", "[1.0, 3.0, 2.0]"]),
-        ("experiments/table2.yaml", "thresholdz", [1.0], ["thresholdz", "did you mean 'thresholds'"]),
-        ("experiments/table2.yaml", "methods", ["wgan_gp", "wgan_gq"], ["unknown method 'wgan_gq'", "did you mean 'wgan_gp'"]),
+        ("experiments/table2.yaml", "settings.thresholds", [1.0, 3.0, 2.0], ["thresholds must increase", "[1.0, 3.0, 2.0]"]),
+        ("experiments/table2.yaml", "settings.thresholdz", [1.0], ["thresholdz", "did you mean 'thresholds'"]),
+        ("experiments/table2.yaml", "groups.runs.methods", ["wgan_gp", "wgan_gq"], ["unknown option 'nonsaturating_gan'"]),
+        (
+            "experiments/check.yaml",
+            "groups.runs.axes",
+            {"a": {"b": {"method": {"use": "wgan_gq"}}}},
+            ["unknown method 'wgan_gq'"],
+        ),
         ("experiments/table2.yaml", "scales.demo.architectures", 0, ["architectures", "0"]),
-        ("experiments/table2.yaml", "scales.demo.generator_iterations", {"wgan_gp": 5}, ["nonsaturating_gan", "missing"]),
+        ("experiments/table2.yaml", "scales.demo.architectures", None, ["architectures is missing: a number, or base"]),
+        (
+            "experiments/cifar_table3.yaml",
+            "scales.demo.architectures",
+            3,
+            ["architectures is for groups with random_set alone"],
+        ),
+        ("experiments/table2.yaml", "scales.demo.options.method", {"wgan_gp": {}}, ["generator_iterations", "missing"]),
+        ("experiments/table2.yaml", "scales.demo.options", {"methode": {}}, ["options", "unknown axis 'methode'"]),
         ("experiments/table2.yaml", "scales.demo.seeds", [0, 0], ["seeds must be distinct"]),
-        ("experiments/check.yaml", "scales.demo.seeds", [], ["seeds must be distinct and at least one"]),
+        ("experiments/check.yaml", "scales.demo.seeds", [], ["seeds", "at least 1"]),
         ("experiments/table2.yaml", "scales.demo.seeds", [0, 1], ["table2 needs", "exactly one seed"]),
-        ("experiments/table2.yaml", "scales.demo.primary_threshold", 4.2, ["primary_threshold must be one of", "4.2"]),
-        ("experiments/table2.yaml", "methods", ["wgan_gp"], ["exactly two methods, found 1"]),
-        ("experiments/table2.yaml", "reports", ["table7"], ["reports", "'table1', 'table2' or 'pilot'", "table7"]),
+        ("experiments/table2.yaml", "scales.demo.settings.primary_threshold", 4.2, ["primary_threshold must be one of", "4.2"]),
+        ("experiments/table2.yaml", "scales.demo.settings", {}, ["table2 needs settings.primary_threshold"]),
+        ("experiments/table2.yaml", "scales.demo.only", {"method": ["wgan_gp"]}, ["exactly two methods, found 1"]),
+        (
+            "experiments/table2.yaml",
+            "scales.demo.scoring",
+            {"splits": 7},
+            ["num_samples (2000) must be a multiple of splits (7)"],
+        ),
+        (
+            "experiments/check.yaml",
+            "runs_of",
+            {"table3": {}},
+            ["runs_of", "unknown experiment at scale demo 'table3'", "table2"],
+        ),
+        ("experiments/check.yaml", "runs_of", {"check": {}}, ["runs_of", "unknown experiment at scale demo 'check'"]),
         ("experiments/pilot.yaml", "reports", ["table1"], ["'table1' is already made by experiment"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", -1.0e-3, ["learning_rate", "-0.001"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", "1e-4", ["learning_rate", "number", "1e-4"]),
-        ("scales/demo.yaml", "methods.wgan", {"critic_steps": 1}, ["unknown method 'wgan'", "did you mean 'wgan_gp'"]),
+        ("scales/demo.yaml", "methods.wgan_gq", {"critic_steps": 1}, ["unknown method 'wgan_gq'", "did you mean 'wgan_gp'"]),
         ("scales/demo.yaml", "device", "gpu", ["device", "cuda", "gpu"]),
         ("scales/demo.yaml", "scoring.splits", 7, ["num_samples (2000) must be a multiple of splits (7)"]),
         ("methods/wgan_gp.yaml", "settings.critic_steps", 0, ["critic_steps", "greater than 0"]),

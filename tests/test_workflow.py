@@ -16,6 +16,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, edit_yaml, environment, four_run_project, results_of, snakemake, snakemake_command, trainings
 
+from wganlib.architectures.random_set import FACTORS
 from wganlib.plan import load_plan
 
 
@@ -78,7 +79,7 @@ def test_another_number_of_samples_scores_again_and_trains_nothing(project):
 
 
 def test_another_threshold_only_reports_again(project):
-    edit_yaml(project / "params/experiments/table2.yaml", **{"scales.demo.primary_threshold": 2.5})
+    edit_yaml(project / "params/experiments/table2.yaml", **{"scales.demo.settings.primary_threshold": 2.5})
     assert set(dry_run(project)) == {"collect", "report", "current"}
 
 
@@ -179,7 +180,7 @@ def check_report(folder):
         own = [r for r in rows if r["method"] == method]
         won = [r for r in own if float(r["classifier_score"]) > primary]
         assert report["success"][place]["successes"] == len(won)
-        for factor, name in zip(report["factors"], list(rows[0])[3:11], strict=True):
+        for factor, name in zip(report["factors"], FACTORS, strict=True):
             by_level = {}
             for r in own:
                 by_level.setdefault(r[name], []).append(float(r["classifier_score"]) > primary)
@@ -239,13 +240,13 @@ def test_the_demo_s_settings_are_the_pilot_s_choice():
         settings = plan.methods[method].settings
         assert settings.generator_optimizer.learning_rate == rate
         assert settings.critic_optimizer.learning_rate == pytest.approx(rate * factor)
-        assert plan.experiment("table2").scale.generator_iterations[method] == iterations
+        assert plan.experiment("table2").spec_of(method=method).generator_iterations == iterations
     with (REPOSITORY / "results/demo/pilot/runs.csv").open() as stream:
         pilot = list(csv.DictReader(stream))
     untrained = np.mean([float(r["untrained_classifier_score"]) for r in pilot])
     half_way = (untrained + np.mean(best_scores)) / 2
     table2 = plan.experiment("table2")
-    assert table2.scale.primary_threshold == max(t for t in table2.params.thresholds if t <= half_way)
+    assert table2.settings["primary_threshold"] == max(t for t in table2.settings["thresholds"] if t <= half_way)
     assert not {r["seed"] for r in pilot} & {str(s) for s in table2.scale.seeds}
 
 
@@ -349,12 +350,12 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not list((folder / "results/checkpoints").glob("*/checkpoint.safetensors")):
+    while not list((folder / "results/checkpoints").glob("*/checkpoint.json")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
     if victim == "training":
-        key = next((folder / "results/checkpoints").glob("*/checkpoint.safetensors")).parent.name
+        key = next((folder / "results/checkpoints").glob("*/checkpoint.json")).parent.name
         os.kill(next(pid for pid, run in trainings(folder).items() if run == key), signal.SIGKILL)
         process.wait(timeout=300)
     else:

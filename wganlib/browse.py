@@ -20,7 +20,7 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 summary { cursor: pointer; padding: .25rem 0; } summary code { color: #555; } .failed { color: #b00020; font-weight: 600; }
 details > div { margin: .5rem 0 1.5rem 1.2rem; display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }
-figure { margin: 0; } figcaption { font-size: 13px; color: #555; } img { image-rendering: pixelated; max-width: 100%; }
+figure { margin: 0; } figcaption { font-size: 13px; color: #555; } img { image-rendering: pixelated; zoom: 2; }
 table { border-collapse: collapse; font-size: 13px; } td { padding: .1rem .8rem .1rem 0; vertical-align: top; }
 pre { font-size: 12px; background: #f6f6f6; padding: .6rem; overflow: auto; max-height: 22rem; max-width: 60rem; }
 """
@@ -28,7 +28,8 @@ pre { font-size: 12px; background: #f6f6f6; padding: .6rem; overflow: auto; max-
 
 def page(scale: str, experiment: Experiment, table: pd.DataFrame, results: Path) -> bytes:
     """Every run of `table` (one row a run): curves, samples, samples over time, scores, spec and provenance, folded away."""
-    labels = [name for name in table.columns if name in {axis for e in experiment.entries for axis in e.labels}]
+    # Not the factors of random architectures, which stand in the spec.
+    labels = [name for name in table.columns if name in ("architecture", *experiment.axes)]
     runs = "\n".join(_run(row, labels, results / "runs" / str(row["run"])) for row in table.to_dict("records"))
     title = f"{experiment.params.title}, scale {scale}"
     failed = int((table["outcome"] != "ok").sum())

@@ -24,6 +24,11 @@ Params = Annotated[Path, typer.Option("--params", help="Folder of parameters.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 Scale = Annotated[str | None, typer.Option("--scale", help="Scale; that of config.yaml when left out.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of this process.")]
+Device = Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")]
+CheckpointSeconds = Annotated[
+    float,
+    typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
+]
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A run's spec: the path of a JSON file, or JSON text.")]
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Name of the experiment.")]
 
@@ -103,22 +108,34 @@ def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
 def train(
     spec: SpecArgument,
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Threads = 1,
-    checkpoint_seconds: Annotated[
-        float,
-        typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
-    ] = 30.0,
+    checkpoint_seconds: CheckpointSeconds = 30.0,
+    stop_after_seconds: Annotated[
+        float | None,
+        typer.Option("--stop-after-seconds", min=0, help="Then write a checkpoint and stop, with exit code 3."),
+    ] = None,
 ) -> None:
     """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
     from wganlib.plan import read_spec
     from wganlib.spec import Spec
 
     run = read_spec(Spec, spec, "spec")
-    from wganlib.runs import train as train_run
+    from wganlib import runs
 
     try:
-        outcome = train_run(run, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+        outcome = runs.train(
+            run,
+            results,
+            device=device,
+            threads=threads,
+            checkpoint_seconds=checkpoint_seconds,
+            stop_after_seconds=stop_after_seconds,
+        )
+    except runs.Stopped as stop:
+        place = f"at iteration {stop.iteration} of {stop.iterations}"
+        typer.echo(f"stopped after {stop_after_seconds:g} s {place}; the same command goes on", err=True)
+        raise typer.Exit(3) from None
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
         raise typer.Exit(130) from None
@@ -126,15 +143,24 @@ def train(
 
 
 @app.command()
+def adopt(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A trained run's folder, or one with such folders in it.")],
+    results: Results = Path("results"),
+) -> None:
+    """Take over runs that `wganlib train` made elsewhere; all are checked before a file is written."""
+    from wganlib.adopt import adopt as adopt_runs
+
+    for line in adopt_runs(folder, results):
+        typer.echo(line)
+
+
+@app.command()
 def stack(
     spec: Annotated[str, typer.Argument(metavar="STACK", help="A stack's spec: the path of a JSON file, or JSON text.")],
     results: Results = Path("results"),
-    device: Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     threads: Threads = 1,
-    checkpoint_seconds: Annotated[
-        float,
-        typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
-    ] = 30.0,
+    checkpoint_seconds: CheckpointSeconds = 30.0,
 ) -> None:
     """Train a stack, many toy runs as one program, or go on from its checkpoint."""
     from wganlib.plan import read_spec
@@ -201,7 +227,7 @@ def sample(
     columns: Annotated[int, typer.Option("--columns", min=1)] = 8,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
 ) -> None:
-    """Draw a sheet of samples from a trained run's generator."""
+    """Draw samples from a trained run's generator: images (of a conditional one a column a class), points or lines."""
     if not out.parent.is_dir():
         raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
     from wganlib.errors import parse
@@ -212,12 +238,14 @@ def sample(
         raise WganlibError(f"{run}: no such run; train it first: `wganlib train SPEC`")
     spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
     from wganlib import runs, training
+    from wganlib.scores import sheets
     from wganlib.streams import stream
 
     generator = runs.load_generator(run, spec)
     count = rows * columns
-    images = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"))
-    write_atomic(out, runs.sheet(images, rows, columns))
+    labels = sheets.class_columns(spec, rows, columns)
+    made = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"), labels)
+    write_atomic(out, sheets.sheet(made, spec.dataset.shape, rows, columns, sheets.symbols_of(run, spec)))
     typer.echo(str(out))
 
 

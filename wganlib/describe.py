@@ -59,12 +59,10 @@ def settings(spec: Spec) -> str:
 
 def _data(spec: Spec) -> str:
     data = spec.dataset
-    size = (
-        f" at {data.image_size} x {data.image_size}"
-        if data.image_size
-        else f", {data.length} symbols a line" * bool(data.length)
-    )
-    return f"{data.name}{size}" + f", {data.train_limit:,} examples" * bool(data.train_limit)
+    size = f" at {data.image_size} x {data.image_size}" if data.image_size else ""
+    if data.length:
+        size = f", {data.length} symbols a line"
+    return f"{data.name}{size}{f', {data.train_limit:,} examples' if data.train_limit else ''}"
 
 
 def _network(spec: Spec) -> str:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -150,7 +151,7 @@ class Entry:
     group: str
     labels: dict[str, Label]
 
-    @property
+    @cached_property
     def run(self) -> str:
         """The run's key."""
         return self.spec.key

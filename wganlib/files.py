@@ -1,6 +1,7 @@
 """Files written whole or not at all, the lock that keeps two trainings off one run, and the end of orphans."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -63,6 +64,12 @@ def read_json(path: Path) -> Any:
         raise WganlibError(
             f"{path}: not readable as JSON ({error}); delete it, if a command made it, and run that again"
         ) from None
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal sha256 of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

@@ -12,6 +12,9 @@ from wganlib.method import MethodSpec
 from wganlib.parts import NonNegativeFloat, Part, PositiveFloat, PositiveInt
 from wganlib.spec import DatasetSpec, ScoringSpec
 
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The faster safe loader, where PyYAML was built with it."""
+
 
 class Config(Part):
     """`params/config.yaml`: what a plain `snakemake` builds, and at which scale."""
@@ -162,7 +165,7 @@ def read_yaml(path: Path) -> Any:
         WganlibError: the file is missing or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

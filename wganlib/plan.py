@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from wganlib.params import Config, MethodParams, Published, ScaleParams, Thresho
 from wganlib.spec import ClassifierSpec, DatasetSpec, ScoringSpec, Spec
 from wganlib.stacks import StackSpec
 from wganlib.toys import Toy, toy
+
+NO_AXES = {*random_set.FACTORS, "architecture", *GRID_LABELS}
+"""Labels that are no axis of a group."""
 
 PLAN_REPORTS = ("table1",)
 """Reports made from the plan alone, without a run."""
@@ -42,19 +46,15 @@ class Experiment:
         """Settings of its measurements and figures at this scale."""
         return merged(self.params.settings, self.scale.settings)
 
-    @property
+    @cached_property
     def axes(self) -> dict[str, list[str]]:
         """The axes of its groups with those options that its runs have, in order."""
         found: dict[str, dict[str, None]] = {}
         for entry in self.entries:
             for axis, label in entry.labels.items():
-                if axis in self._axis_names:
+                if axis not in NO_AXES:
                     found.setdefault(axis, {})[str(label)] = None
         return {axis: list(options) for axis, options in found.items()}
-
-    @property
-    def _axis_names(self) -> set[str]:
-        return {axis for e in self.entries for axis in e.labels} - {*random_set.FACTORS, "architecture", *GRID_LABELS}
 
     @property
     def methods(self) -> list[str]:

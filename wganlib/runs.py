@@ -1,8 +1,8 @@
 """A run on disk: train with checkpoints and exact resume, write its folder, score it."""
 
-import hashlib
 import io
 import json
+import math
 import platform
 import subprocess
 import time
@@ -15,22 +15,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from wganlib import __version__
 from wganlib.architectures.build import build_generator
+from wganlib.checkpoints import (
+    has_checkpoint,
+    load_checkpoint,
+    load_snapshot,
+    remove_checkpoint,
+    save_checkpoint,
+    save_snapshot,
+)
 from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
-from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.files import exclusive, file_sha256, read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.spec import Spec
-from wganlib.stacked import StackedTrainer
-from wganlib.training import HISTORY_COLUMNS, Trainer
+from wganlib.training import Trainer
 
 FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
-"""What a trained run's folder holds, besides the snapshots that its spec lists."""
+"""What a trained run's folder holds, besides the snapshots that its spec lists; a run is there when all of these are."""
+
+
+class Stopped(Exception):
+    """A training that was told to stop before its end; its checkpoint is written."""
+
+    def __init__(self, iteration: int, iterations: int):
+        super().__init__(f"stopped at iteration {iteration} of {iterations}")
+        self.iteration, self.iterations = iteration, iterations
+
+
+class _OutOfMemory(Exception):
+    """A step found no memory."""
 
 
 def train(
@@ -40,40 +59,49 @@ def train(
     device: str = "auto",
     threads: int = 1,
     checkpoint_seconds: float = 30.0,
+    stop_after_seconds: float | None = None,
 ) -> str:
     """Train a run, or go on from its checkpoint, and write `results/runs/<key>/`; returns the outcome.
 
-    A run that is already there is left as it is. Files are written whole or not at all; the checkpoint, in
+    The outcome is `ok`, `diverged`, or `out_of_memory` where a step found no memory: the files are then of the state that it
+    left. A run that is already there is left as it is. Files are written whole or not at all; the checkpoint, the files in
     `results/checkpoints/<key>/`, goes when the run is complete.
 
     Raises:
+        Stopped: `stop_after_seconds` of this call have passed before the training's end; the next call goes on from there.
         WganlibError: the folder holds another spec's results, the checkpoint is damaged or foreign, another process trains the
             run, the disk is full, or the parent process died.
     """
+    stop_at = math.inf if stop_after_seconds is None else time.monotonic() + stop_after_seconds
     spec.check_current("spec")
     chosen = choose_device(device)
     folder, checkpoints = results / "runs" / spec.key, results / "checkpoints" / spec.key
     with exclusive(checkpoints / "lock", timeout_seconds=60):
         if all((folder / name).exists() for name in FILES):
             check_spec(folder, spec)
+            remove_checkpoint(checkpoints)  # of a training that was killed after its last file
             return str(read_json(folder / "provenance.json")["outcome"])
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
         images = load_images(spec.dataset)
         trainer = Trainer(spec, images, chosen)
-        checkpoint = checkpoints / "checkpoint.safetensors"
-        if checkpoint.exists():
-            load_checkpoint(trainer, checkpoint)
+        if has_checkpoint(checkpoints):
+            load_checkpoint(trainer, checkpoints)
+            for iteration in _snapshots_taken(trainer):
+                load_snapshot(checkpoints, spec, iteration)  # a damaged one is refused now, not at the end
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        _train_with_checkpoints(trainer, checkpoint, folder, checkpoint_seconds)
-        outcome = "diverged" if trainer.diverged else "ok"
+        try:
+            _train_with_checkpoints(trainer, checkpoints, checkpoint_seconds, stop_at)
+            outcome = "diverged" if trainer.diverged else "ok"
+        except _OutOfMemory:
+            outcome = "out_of_memory"
         known = provenance(chosen, threads, images.sha256, started, trainer.seconds)
-        _write_run(trainer, folder, known | images.notes | {"outcome": outcome})
-        checkpoint.unlink(missing_ok=True)
+        _write_run(trainer, checkpoints, folder, known | images.notes | {"outcome": outcome})
+        remove_checkpoint(checkpoints)
     return outcome
 
 
-def _train_with_checkpoints(trainer: Trainer, checkpoint: Path, folder: Path, checkpoint_seconds: float) -> None:
+def _train_with_checkpoints(trainer: Trainer, checkpoints: Path, checkpoint_seconds: float, stop_at: float) -> None:
     spec = trainer.spec
     saved = time.monotonic()
     with tqdm(
@@ -84,53 +112,40 @@ def _train_with_checkpoints(trainer: Trainer, checkpoint: Path, folder: Path, ch
         dynamic_ncols=True,
         disable=None,
     ) as bar:
-        for iteration in trainer.run():
+        for iteration in _steps(trainer):
             bar.update()
             if iteration % spec.log_every == 0:
                 bar.set_postfix(critic_loss=f"{trainer.history[-1][1]:.3f}")
             if iteration in spec.snapshots:
-                write_atomic(folder / "snapshots" / f"{iteration}.safetensors", _packed(trainer.generator_weights()))
+                save_snapshot(checkpoints, spec, iteration, _packed(trainer.generator_weights()))
             stop_if_orphaned()
-            if time.monotonic() - saved >= checkpoint_seconds:
-                save_checkpoint(trainer, checkpoint)
+            now = time.monotonic()
+            ended = trainer.stopped or iteration == spec.generator_iterations
+            stopping = now >= stop_at and not ended
+            if now - saved >= checkpoint_seconds or stopping:
+                save_checkpoint(trainer, checkpoints)
                 saved = time.monotonic()
+            if stopping:
+                raise Stopped(iteration, spec.generator_iterations)
 
 
-def save_checkpoint(trainer: Trainer | StackedTrainer, path: Path) -> None:
-    """Write the trainer's whole state as one safetensors file, its spec and a checksum in the metadata, atomically."""
-    state = trainer.state()
-    write_atomic(path, save(state, {"spec": trainer.spec.canonical(), "sha256": _digest(state)}))
-
-
-def load_checkpoint(trainer: Trainer | StackedTrainer, path: Path) -> None:
-    """Bring a trainer to a checkpoint's state.
+def _steps(trainer: Trainer) -> Iterator[int]:
+    """The trainer's finished iterations.
 
     Raises:
-        WganlibError: the file is truncated, altered, not a checkpoint, or another spec's.
+        _OutOfMemory: a step, on whichever device, found no memory.
     """
-    advice = "delete it to train from the start"
     try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise WganlibError(f"{path}: not a whole checkpoint ({error}); {advice}") from None
-    if metadata.get("spec") != trainer.spec.canonical():
-        raise WganlibError(f"{path}: the checkpoint of another spec; move it away or {advice}")
-    if metadata.get("sha256") != _digest(state):
-        raise WganlibError(f"{path}: a checkpoint whose content does not match its checksum; {advice}")
-    try:
-        trainer.load(state)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise WganlibError(f"{path}: does not fit this kind of device or version of torch ({error}); {advice}") from None
+        yield from trainer.run()
+    except (RuntimeError, MemoryError) as error:
+        # Torch has no class of its own for the CPU's.
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+            raise
+        raise _OutOfMemory from error
 
 
-def _digest(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for key in sorted(state):
-        digest.update(key.encode())
-        digest.update(state[key].numpy().tobytes())
-    return digest.hexdigest()
+def _snapshots_taken(trainer: Trainer) -> list[int]:
+    return [iteration for iteration in trainer.spec.snapshots if iteration <= trainer.iteration]
 
 
 def choose_device(name: str) -> torch.device:
@@ -194,18 +209,30 @@ def _packed(weights: dict[str, Tensor]) -> bytes:
     return save({key: value.detach().cpu().contiguous().clone() for key, value in weights.items()})
 
 
-def _write_run(trainer: Trainer, folder: Path, provenance: dict[str, Any]) -> None:
-    columns = {name: [row[i] for row in trainer.history] for i, name in enumerate(HISTORY_COLUMNS)}
-    table = pa.table(
-        {"generator_iteration": pa.array(columns.pop("generator_iteration"), pa.float64()).cast(pa.int64()), **columns}
-    )
+def _write_run(trainer: Trainer, checkpoints: Path, folder: Path, provenance: dict[str, Any]) -> None:
+    """Write a run's folder, the provenance last: it vouches for the others with their digests."""
+    columns = {
+        name: pa.array([row[i] for row in trainer.history], pa.float64())  # typed, for a history without rows
+        for i, name in enumerate(trainer.columns)
+    }
+    table = pa.table({"generator_iteration": columns.pop("generator_iteration").cast(pa.int64()), **columns})
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
+    (folder / "provenance.json").unlink(missing_ok=True)  # of a run that lost other files
     write_json(folder / "spec.json", json.loads(trainer.spec.canonical()))
     write_atomic(folder / "generator.safetensors", _packed(trainer.generator_weights()))
     write_atomic(folder / "critic.safetensors", _packed(trainer.critic.state_dict()))
     write_atomic(folder / "history.parquet", buffer.getvalue())
-    write_json(folder / "provenance.json", provenance)
+    snapshots = {snapshot_name(iteration): iteration for iteration in _snapshots_taken(trainer)}
+    for name, iteration in snapshots.items():
+        write_atomic(folder / name, load_snapshot(checkpoints, trainer.spec, iteration))
+    digests = {name: file_sha256(folder / name) for name in (*FILES, *snapshots) if name != "provenance.json"}
+    write_json(folder / "provenance.json", provenance | {"sha256": digests})
+
+
+def snapshot_name(iteration: int) -> str:
+    """A snapshot's file, relative to the run's folder."""
+    return f"snapshots/{iteration}.safetensors"
 
 
 def check_spec(folder: Path, spec: Spec) -> None:
@@ -245,39 +272,3 @@ def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors"
             f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again"
         ) from None
     return generator.eval()
-
-
-def sheet(images: Iterator[Tensor], rows: int, columns: int) -> bytes:
-    """The first rows x columns images [n, C, H, W] in [-1, 1] as one PNG, a one-pixel border between them.
-
-    Points [n, 2] become a scatter plot, text [n, V, L] a map of the most probable symbols, a line a row.
-    """
-    from PIL import Image
-
-    tiles = torch.cat(list(images))[: rows * columns]
-    if tiles.ndim == 2:
-        tiles = _scatter(tiles)
-        rows = columns = 1
-    elif tiles.ndim == 3:
-        symbols = tiles.argmax(dim=1).float()
-        tiles = (2 * symbols / max(tiles.shape[1] - 1, 1) - 1).repeat_interleave(8, 0).repeat_interleave(8, 1)[None, None]
-        rows = columns = 1
-    tiles = torch.nan_to_num(tiles, nan=-1.0).clamp(-1, 1)
-    pixels = ((tiles + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    height, width, channels = pixels.shape[1:]
-    canvas = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, channels), 255, dtype=np.uint8)
-    for index, tile in enumerate(pixels):
-        top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
-        canvas[top : top + height, left : left + width] = tile
-    buffer = io.BytesIO()
-    Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _scatter(points: Tensor, side: int = 256, limit: float = 3.0) -> Tensor:
-    """Points in [-limit, limit]^2 as dark dots on a light image [1, 1, side, side] in [-1, 1], the second axis upwards."""
-    image = torch.ones(side, side)
-    places = ((torch.nan_to_num(points[:, :2]) + limit) / (2 * limit) * (side - 3)).round().clamp(0, side - 3).long()
-    for x, y in places.tolist():
-        image[side - 3 - y : side - y, x : x + 3] = -1.0
-    return image[None, None]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from wganlib.numerics import NUMERICS, names
 from wganlib.parts import Part, PositiveInt, one_of
 
 Pixels = Literal["127.5", "127.995", "float"]
+Record = Literal["critic_step_cosine", "critic_values", "held_out_loss"]
 
 
 class DatasetSpec(Part):
@@ -89,6 +90,17 @@ class Spec(Part):
     snapshots: tuple[PositiveInt, ...] = ()
     numerics: dict[str, int] = {}
     """The entries of NUMERICS that this run uses; filled in when left out."""
+    record: tuple[Record, ...] | None = None
+    """What the history holds beside losses, in alphabetical order: see `wganlib.records`. The training stays as it is."""
+
+    @field_validator("record")
+    @classmethod
+    def _distinct(cls, value: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
+        if value is None:
+            return None
+        if not value or len(set(value)) < len(value):
+            raise ValueError(f"found {list(value)}, allowed are {', '.join(get_args(Record))}, each once: or leave record out")
+        return tuple(sorted(value))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -133,6 +145,7 @@ class Spec(Part):
             *self.method.numerics(),
             f"architecture:{self.architecture.family}",
             f"dataset:{self.dataset.name}",
+            *(f"record:{name}" for name in self.record or ()),
         )
         return {key: NUMERICS[key] for key in used}
 
@@ -169,21 +182,48 @@ class ClassifierSpec(Part):
     dataset: DatasetSpec
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
+    judged: DatasetSpec | None = None
+    """The data set whose images it judges, where that is not the one on whose labels it is trained."""
     resnet_width: PositiveInt | None = None
     """Channels of the first layer of a residual network; a small convolutional network when left out."""
     numerics: dict[str, int] = {}
 
     @model_validator(mode="after")
     def _filled(self) -> Self:
+        self._check_judged()
         if not self.numerics:
             network = "classifier" if self.resnet_width is None else "classifier_resnet"
-            used = (network, f"dataset:{self.dataset.name}")
+            used = (network, *(f"dataset:{data.name}" for data in (self.dataset, self.judged) if data))
             object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
         return self
 
+    def _check_judged(self) -> None:
+        if self.judged is None:
+            return
+        of, by = self.judged.shape, self.dataset.shape
+        if (of.kind, of.shape, of.low) != (by.kind, by.shape, by.low):
+            ours, theirs = (f"{s.kind} of shape {s.shape} in [{s.low:g}, 1]" for s in (of, by))
+            raise ValueError(
+                f"judged: {self.judged.name!r} has {ours}, but the classifier learns from {self.dataset.name!r}, {theirs}: "
+                "size, channels and value range must agree"
+            )
+        if self.judged == self.dataset:
+            raise ValueError(f"judged: found {self.judged.name!r}, the classifier's own data set: leave it out")
+        if self.judged.train_limit is not None:
+            raise ValueError(
+                f"judged: found train_limit {self.judged.train_limit}, but all training images are the reference: leave it out"
+            )
+
+    @property
+    def scored(self) -> DatasetSpec:
+        """The data set whose runs it scores, and whose training images are the reference."""
+        return self.judged or self.dataset
+
     @property
     def key(self) -> str:
-        return f"{self.dataset.name}{self.dataset.image_size or ''}-{self.digest()}"
+        name = f"{self.scored.name}{self.scored.image_size or ''}"
+        by = f"-by-{self.dataset.name}" if self.judged else ""
+        return f"{name}{by}-{self.digest()}"
 
 
 class ScoringSpec(Part):
@@ -198,6 +238,8 @@ class ScoringSpec(Part):
     numerics: dict[str, int] = {}
     measures: tuple[Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"], ...] | None = None
     """Further scores: see `wganlib.scores.measures`."""
+    snapshot_measures: Literal[True] | None = None
+    """Snapshots and the untrained generator get every score and measure that the trained generator gets."""
     weights: Literal["last"] | None = None
     """`last`: samples are made with the last weights though the run keeps their moving average."""
     pixels: Pixels | None = None

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from wganlib import runs
 from wganlib.architectures.build import build_critic, build_generator
+from wganlib.checkpoints import has_checkpoint, load_checkpoint, remove_checkpoint, save_checkpoint
 from wganlib.datasets.images import Images
 from wganlib.datasets.loading import load as load_data
 from wganlib.errors import WganlibError, parse
@@ -52,11 +53,10 @@ def train_stack(
         torch.use_deterministic_algorithms(True, warn_only=True)
         data = load_all(stack.runs)
         trainer = StackedTrainer(stack, data, chosen)
-        checkpoint = checkpoints / "checkpoint.safetensors"
-        if checkpoint.exists():
-            runs.load_checkpoint(trainer, checkpoint)
+        if has_checkpoint(checkpoints):
+            load_checkpoint(trainer, checkpoints)
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        _train(trainer, checkpoint, checkpoint_seconds)
+        _train(trainer, checkpoints, checkpoint_seconds)
         digests = " ".join(sorted({images.sha256 for images in data}))
         known = runs.provenance(chosen, threads, digests, started, trainer.seconds)
         write_json(folder / "stack.json", json.loads(stack.canonical()))
@@ -64,7 +64,7 @@ def train_stack(
         write_atomic(folder / "generators.safetensors", _packed(trainer.generator_weights()))
         write_atomic(folder / "history.parquet", _history(trainer))
         write_json(folder / "provenance.json", known | {"outcomes": trainer.outcomes()})
-        checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(checkpoints)
     return folder
 
 
@@ -78,7 +78,7 @@ def load_all(specs: Sequence[Spec]) -> list[Images]:
     return [loaded[spec.dataset.canonical()] for spec in specs]
 
 
-def _train(trainer: StackedTrainer, checkpoint: Path, checkpoint_seconds: float) -> None:
+def _train(trainer: StackedTrainer, checkpoints: Path, checkpoint_seconds: float) -> None:
     saved = time.monotonic()
     total = trainer.first.generator_iterations
     with tqdm(total=total, initial=trainer.iteration, desc=trainer.spec.digest(), unit="it", disable=None) as bar:
@@ -86,7 +86,7 @@ def _train(trainer: StackedTrainer, checkpoint: Path, checkpoint_seconds: float)
             bar.update()
             stop_if_orphaned()
             if time.monotonic() - saved >= checkpoint_seconds:
-                runs.save_checkpoint(trainer, checkpoint)
+                save_checkpoint(trainer, checkpoints)
                 saved = time.monotonic()
 
 

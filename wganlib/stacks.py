@@ -52,6 +52,10 @@ class StackSpec(Part):
             for option in ("auxiliary", "generator_ema", "generator_sub_batches"):
                 if getattr(run.method, option) is not None:
                     raise ValueError(f"{where}: a stack does not train with {option}: leave it out, or use `wganlib train`")
+            if run.record:
+                raise ValueError(
+                    f"{where}: a stack does not record {', '.join(run.record)}: leave record out, or use `wganlib train`"
+                )
             if run.method.critic_l2:
                 raise ValueError(f"{where}: a stack does not train with critic_l2: leave it out, or use `wganlib train`")
             if form(run) != form(first):

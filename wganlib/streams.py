@@ -6,10 +6,14 @@ import numpy as np
 import torch
 
 # A stream's place is part of every result: append new names, never reorder.
-_NAMES = ("init", "data", "noise", "scoring")
+_NAMES = ("init", "data", "noise", "scoring", "held_out")
+Name = Literal["init", "data", "noise", "scoring", "held_out"]
 
 
-def stream(seed: int, name: Literal["init", "data", "noise", "scoring"], device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch generator whose numbers depend on the seed and the stream's name alone."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(_NAMES.index(name),))
+def stream(seed: int, name: Name, device: torch.device | str = "cpu", *within: int) -> torch.Generator:
+    """A torch generator whose numbers depend on the seed and the stream's name alone.
+
+    `within`: numbers, none negative, that choose one of many streams of the name, for instance that of an iteration.
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(_NAMES.index(name), *within))
     return torch.Generator(device).manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))

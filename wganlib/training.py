@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from wganlib import architectures, constraints
+from wganlib import architectures, constraints, records
 from wganlib.architectures.build import build_critic, build_generator, critic_parameter_groups
 from wganlib.architectures.modules import MovingBatchNorm
 from wganlib.datasets.images import Batches, Images
@@ -20,16 +20,23 @@ from wganlib.spec import Spec
 from wganlib.streams import stream
 
 HISTORY_COLUMNS = ("generator_iteration", "critic_loss", "penalty", "gradient_norm", "generator_loss", "seconds")
-"""Logged quantities. Losses include the penalty and AC-GAN's terms, not L2; all but the first and last are of the last step."""
+"""Logged quantities. Losses include the penalty and AC-GAN's terms, not L2; all but the first and last are of the last step.
+
+What a spec records besides stands before `seconds`, which are the training's own: evaluation on held-out examples is left out.
+"""
 
 
 @dataclass
 class CriticLosses:
-    """What one critic step reports: scalars; gradient_norm is the batch mean at the penalty's points, 0 without a penalty."""
+    """What one critic step reports: scalars; gradient_norm is the batch mean at the penalty's points, 0 without a penalty.
+
+    `recorded`: by column, what the spec records of a step that is logged; empty at others.
+    """
 
     total: Tensor
     penalty: Tensor
     gradient_norm: Tensor
+    recorded: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Trainer:
@@ -63,6 +70,9 @@ class Trainer:
         self.data_stream = stream(spec.seed, "data")
         self.noise_stream = stream(spec.seed, "noise", device)
         self.batches = Batches(len(images.train), method.batch_size, self.data_stream)
+        self.recorded = frozenset(spec.record or ())
+        self.columns = (*HISTORY_COLUMNS[:-1], *records.columns(spec.record), HISTORY_COLUMNS[-1])
+        self.compared = records.compared(images, method.batch_size) if "held_out_loss" in self.recorded else 0
         self.buffer: Tensor | None = None
         self.iteration = 0
         self.seconds = 0.0
@@ -80,46 +90,42 @@ class Trainer:
         """Train to the end of the budget or to divergence, yielding the number of finished generator iterations after each."""
         while self.iteration < self.spec.generator_iterations and not self.stopped:
             started = time.perf_counter()
-            critic, generator = self.step()
+            logged = (self.iteration + 1) % self.spec.log_every == 0 or self.iteration + 1 == self.spec.generator_iterations
+            critic, generator = self.step(logged)
             self.iteration += 1
-            logged = self.iteration % self.spec.log_every == 0 or self.iteration == self.spec.generator_iterations
             # Reading the values waits for the device, which belongs to the time of the steps.
             values = [float(v) for v in (critic.total, critic.penalty, critic.gradient_norm, generator)] if logged else []
             self.seconds += time.perf_counter() - started
             if logged:
-                self.history.append((self.iteration, *values, self.seconds))
+                further = critic.recorded | (self.held_out_losses() if self.compared else {})
+                recorded = (float(further[column]) for column in records.columns(self.spec.record))
+                self.history.append((self.iteration, *values, *recorded, self.seconds))
                 self.stopped = self.diverged
             yield self.iteration
 
-    def step(self) -> tuple[CriticLosses, Tensor]:
-        """One generator iteration: critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1)."""
+    def step(self, logged: bool = False) -> tuple[CriticLosses, Tensor]:
+        """One generator iteration: critic steps, then a generator step (Gulrajani et al. 2017, Algorithm 1).
+
+        `logged`: the last critic step reports what the spec records.
+        """
         method, total = self.spec.method, self.spec.generator_iterations
         set_learning_rate(self.optimizers["critic"], method.critic_optimizer, self.iteration, total)
-        for _ in range(method.critic_steps_at(self.iteration)):
-            losses = self.critic_step()
+        for left in reversed(range(method.critic_steps_at(self.iteration))):
+            losses = self.critic_step(logged and left == 0)
         if not self.trains_generator:
             return losses, torch.zeros((), device=self.device)
         set_learning_rate(self.optimizers["generator"], method.generator_optimizer, self.iteration, total)
         return losses, self.generator_step()
 
-    def critic_step(self) -> CriticLosses:
+    def critic_step(self, logged: bool = False) -> CriticLosses:
         """One update of the critic on a fresh real batch and fresh generated examples of the same labels."""
         method = self.spec.method
         clipping = method.constraint if isinstance(method.constraint, Clipping) else None
         if clipping and clipping.order == "before":
             constraints.clip_(self.critic.parameters(), clipping.limit)
         rows = self.batches.next()
-        real = self.images.preprocess(self.images.train[rows], self.data_stream).to(self.device)
-        labels = self.images.train_labels[rows].to(self.device) if method.auxiliary else None
-        with torch.no_grad():
-            fake = self._fakes(real, labels)
-        if self.critic_ties_examples:
-            on_real, on_fake = self.critic(real), self.critic(fake)
-        else:
-            on_real, on_fake = self.critic(torch.cat([real, fake])).chunk(2)
-        loss = critic_loss(self.objective, on_real[:, 0], on_fake[:, 0])
-        if method.auxiliary and labels is not None:
-            loss = loss + method.auxiliary.critic_weight * auxiliary_loss(on_real[:, 1:], labels)
+        real, labels, fake = self._examples(self.images.train[rows], self.images.train_labels[rows], self.data_stream)
+        loss, on_real, on_fake = self._unpenalised(real, labels, fake)
         penalty = gradient_norm = torch.zeros((), device=self.device)
         if isinstance(method.constraint, GradientPenalty):
             norms = self._gradient_norms(real, fake, method.constraint)
@@ -128,23 +134,85 @@ class Trainer:
         total = loss + penalty
         self.optimizers["critic"].zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        recorded: dict[str, Tensor] = {}
+        if logged and "critic_values" in self.recorded:
+            recorded |= {"critic_real_mean": on_real.detach().mean(), "critic_fake_mean": on_fake.detach().mean()}
+        followed = list(self.critic.parameters()) if logged and "critic_step_cosine" in self.recorded else []
+        before = [parameter.detach().clone() for parameter in followed]
         self.optimizers["critic"].step()
+        if followed:
+            recorded["critic_step_cosine"] = records.step_cosine(before, followed)
         if clipping and clipping.order == "after":
             constraints.clip_(self.critic.parameters(), clipping.limit)
         self.finite &= torch.isfinite(total.detach())
-        return CriticLosses(total.detach(), penalty.detach(), gradient_norm.detach())
+        return CriticLosses(total.detach(), penalty.detach(), gradient_norm.detach(), recorded)
 
-    def _fakes(self, real: Tensor, labels: Tensor | None) -> Tensor:
-        """Generated examples, as many as real ones: by the network, the data set, or as real ones plus noise."""
+    def held_out_losses(self) -> dict[str, Tensor]:
+        """The critic's loss on the first training and the first held-out examples, with its penalty, without a step.
+
+        Mean over whole batches. Both parts meet the same noise and the same u of the penalty, drawn from streams of the
+        present iteration alone; the penalty has no buffer, whose points are of training batches. Spectral norms are left as
+        they are.
+        """
+        images, size, found = self.images, self.spec.method.batch_size, {}
+        parts = ((images.train, images.train_labels), (images.test, images.test_labels))
+        self.critic.eval()  # spectral norm alone differs: no power iteration
+        for column, (examples, labels) in zip(records.COLUMNS["held_out_loss"], parts, strict=True):
+            data = stream(self.spec.seed, "held_out", "cpu", self.iteration, 0)
+            noise = stream(self.spec.seed, "held_out", self.device, self.iteration, 1)
+            batches = (slice(start, start + size) for start in range(0, self.compared - size + 1, size))
+            losses = [self._evaluated(examples[rows], labels[rows], data, noise) for rows in batches]
+            found[column] = torch.stack(losses).double().mean()
+        self.critic.train()
+        return found
+
+    def _evaluated(self, raw: Tensor, classes: Tensor, data: torch.Generator, noise: torch.Generator) -> Tensor:
+        """The critic's loss on a batch, a scalar."""
+        constraint = self.spec.method.constraint
+        real, labels, fake = self._examples(raw, classes, data, noise)
+        with torch.no_grad():
+            loss, _, _ = self._unpenalised(real, labels, fake)
+        if isinstance(constraint, GradientPenalty):
+            points = constraints.interpolate(real, fake, noise, constraint.pairs)
+            norms = constraints.gradient_norms(lambda x: self.critic(x)[:, 0], points)
+            loss = loss + constraints.penalty(norms, constraint.form, constraint.weight)
+        return loss.detach()
+
+    def _examples(
+        self, raw: Tensor, classes: Tensor, data: torch.Generator, noise: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Real examples, their labels if the critic classifies, and generated examples of these labels."""
+        real = self.images.preprocess(raw, data).to(self.device)
+        labels = classes.to(self.device) if self.spec.method.auxiliary else None
+        with torch.no_grad():
+            return real, labels, self._fakes(real, labels, noise)
+
+    def _unpenalised(self, real: Tensor, labels: Tensor | None, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The critic's loss but for the penalty, a scalar, and its values [N] on real and on generated examples."""
+        if self.critic_ties_examples:
+            on_real, on_fake = self.critic(real), self.critic(fake)
+        else:
+            on_real, on_fake = self.critic(torch.cat([real, fake])).chunk(2)
+        loss = critic_loss(self.objective, on_real[:, 0], on_fake[:, 0])
+        auxiliary = self.spec.method.auxiliary
+        if auxiliary and labels is not None:
+            loss = loss + auxiliary.critic_weight * auxiliary_loss(on_real[:, 1:], labels)
+        return loss, on_real[:, 0], on_fake[:, 0]
+
+    def _fakes(self, real: Tensor, labels: Tensor | None, noise: torch.Generator | None = None) -> Tensor:
+        """Generated examples, as many as real ones: by the network, the data set, or as real ones plus noise.
+
+        They are drawn from `noise`, or from the training's own stream.
+        """
         if self.trains_generator:
-            return self._generated(len(real), labels)
+            return self._generated(len(real), labels, noise)
         if (
             self.images.fakes is not None
             and self.spec.architecture.family == "toy"
             and self.spec.architecture.generator == "given"
         ):
-            return self.images.fakes(len(real), self.noise_stream)
-        return real + self._noise(real.shape)
+            return self.images.fakes(len(real), noise or self.noise_stream)
+        return real + self._noise(real.shape, noise)
 
     def _gradient_norms(self, real: Tensor, fake: Tensor, constraint: GradientPenalty) -> Tensor:
         """Norms at the penalty's points; where there is a buffer it joins them, and is refilled from them."""
@@ -182,21 +250,22 @@ class Trainer:
         self.finite &= torch.isfinite(loss.detach())
         return loss.detach()
 
-    def _generated(self, count: int, labels: Tensor | None) -> Tensor:
+    def _generated(self, count: int, labels: Tensor | None, noise: torch.Generator | None = None) -> Tensor:
         """Examples [count, ...], made in the method's sub-batches, whose statistics batch norm uses."""
-        noise, parts = self._noise((count, self.spec.architecture.latent_size)), self.spec.method.generator_sub_batches or 1
+        latent = self._noise((count, self.spec.architecture.latent_size), noise)
+        parts = self.spec.method.generator_sub_batches or 1
         if parts == 1:
-            return self.generator(noise, labels)  # type: ignore[no-any-return]
+            return self.generator(latent, labels)  # type: ignore[no-any-return]
         chosen = labels.chunk(parts) if labels is not None else [None] * parts
-        return torch.cat([self.generator(z, y) for z, y in zip(noise.chunk(parts), chosen, strict=True)])
+        return torch.cat([self.generator(z, y) for z, y in zip(latent.chunk(parts), chosen, strict=True)])
 
     def _record_moving_averages(self, recording: bool) -> None:
         for module in self.generator.modules():
             if isinstance(module, MovingBatchNorm):
                 module.recording = recording
 
-    def _noise(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=self.noise_stream, device=self.device)
+    def _noise(self, shape: tuple[int, ...], noise: torch.Generator | None = None) -> Tensor:
+        return torch.randn(shape, generator=noise or self.noise_stream, device=self.device)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the rest of the training depends on, and the history so far, as named tensors."""
@@ -207,7 +276,7 @@ class Trainer:
             "order": self.batches.order,
             "stream.data": self.data_stream.get_state(),
             "stream.noise": self.noise_stream.get_state(),
-            "history": torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(HISTORY_COLUMNS)),
+            "history": torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(self.columns)),
         }
         if self.buffer is not None:
             named["buffer"] = self.buffer

@@ -116,11 +116,34 @@ def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
             _make_old([*parts, reports / f"{toy.name}.pdf"], records)
 
 
+TRAINED_FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
+"""Files of a run that its training makes, as `wganlib.runs.FILES`, which needs torch."""
+
+
+def trust_trained(plan: Plan, results: Path, marks: Path) -> None:
+    """Take away Snakemake's marks of an interrupted job from runs that are there.
+
+    A killed Snakemake leaves the mark on a training that it began. Where the run was then trained elsewhere and adopted,
+    Snakemake would delete it and train it again; but a run whose files are all there is whole, since each is written whole
+    and the provenance last.
+    """
+    for key in plan.runs:
+        paths = [results / "runs" / key / name for name in TRAINED_FILES]
+        if all(path.exists() for path in paths):
+            for path in paths:
+                _record(path, marks).unlink(missing_ok=True)
+
+
+def _record(path: Path, folder: Path) -> Path:
+    """Where Snakemake keeps what it knows about an output."""
+    return folder / base64.urlsafe_b64encode(str(path).encode()).decode()
+
+
 def _make_old(paths: list[Path], records: Path) -> None:
     for path in paths:
         if path.exists():
             os.utime(path, (1, 1))  # not 0, which Snakemake takes for "no time"
-            (records / base64.urlsafe_b64encode(str(path).encode()).decode()).unlink(missing_ok=True)
+            _record(path, records).unlink(missing_ok=True)
 
 
 def code_digest(*patterns: str) -> str:

@@ -45,6 +45,7 @@ DATASETS: dict[str, Description] = {
     "lsun_bedrooms": Description("images", 3, None, None, "255"),
     "image_folder": Description("images", 3, None, None, "255", folder=True),
     "flowers102": Description("images", 3, 102, None, "255"),
+    "sklearn_texts": Description("text", 0),
     "billion_word": Description("text", 0),
     "text_folder": Description("text", 0, folder=True),
 }

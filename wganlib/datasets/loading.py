@@ -14,6 +14,7 @@ from wganlib.datasets.images import Images
 from wganlib.datasets.lsun import load_lsun
 from wganlib.datasets.mnist import load_mnist
 from wganlib.datasets.pairs import load_pairs
+from wganlib.datasets.sklearn_texts import load_sklearn_texts
 from wganlib.datasets.text import load_text
 from wganlib.datasets.toys import load_toy
 from wganlib.errors import WganlibError
@@ -39,13 +40,14 @@ LOADERS: dict[str, Callable[[DatasetSpec], Images]] = {
     "lsun_bedrooms": load_lsun,
     "image_folder": load_image_folder,
     "flowers102": load_flowers102,
+    "sklearn_texts": load_sklearn_texts,
     "billion_word": load_text,
     "text_folder": load_text,
 }
 
 
 def load(spec: DatasetSpec) -> Images:
-    """Load a data set from its files below DATA_ROOT (`digits` and the toys need none).
+    """Load a data set from its files below DATA_ROOT (`digits`, `sklearn_texts` and the toys need none).
 
     Raises:
         WganlibError: files are missing or damaged, or hold fewer examples than `train_limit`.

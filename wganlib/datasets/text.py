@@ -34,7 +34,6 @@ def load_text(spec: DatasetSpec) -> Images:
     training lines from the most frequent on (ties by value). `notes["symbols"]` lists them in hexadecimal.
     """
     assert spec.length is not None
-    assert spec.vocabulary_size is not None
     if spec.name == "billion_word":
         root = data_root() / OFFICIAL
         train = sorted((root / "training-monolingual.tokenized.shuffled").glob("news.en-000[0-9][0-9]-of-00100"))
@@ -50,9 +49,14 @@ def load_text(spec: DatasetSpec) -> Images:
                 f"text_folder: {root} holds {len(files)} .txt files; at least 2 are needed, the last is held out"
             )
         train, test = files[:-1], files[-1:]
-    first, second = read_lines(train, spec.length), read_lines(test, spec.length)
-    symbols = vocabulary(first, spec.vocabulary_size)
-    parts = [encode(lines, symbols) for lines in (first, second)]
+    return encoded(read_lines(train, spec.length), read_lines(test, spec.length), spec)
+
+
+def encoded(train: NDArray[np.uint8], test: NDArray[np.uint8], spec: DatasetSpec) -> Images:
+    """Training and held-out lines given as bytes [N, length], as symbols of the training lines' vocabulary."""
+    assert spec.vocabulary_size is not None
+    symbols = vocabulary(train, spec.vocabulary_size)
+    parts = [encode(lines, symbols) for lines in (train, test)]
     size = spec.vocabulary_size
 
     def one_hot(raw: Tensor, stream: torch.Generator) -> Tensor:

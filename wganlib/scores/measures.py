@@ -11,10 +11,13 @@ from wganlib.datasets.images import Images
 from wganlib.datasets.text import decode_lines
 from wganlib.errors import WganlibError
 from wganlib.scores import diversity
-from wganlib.scores.statistics import Array, Estimate, kernel_distance, mode_coverage, ngram_estimate, transport_cost
+from wganlib.scores.statistics import Array, Estimate, NgramReference, kernel_distance, mode_coverage, transport_cost
 from wganlib.spec import DatasetSpec
 
 RESAMPLES = 50
+
+DECODED_LINES = 1000
+"""Real lines that are one-hot at a time."""
 
 
 class Samples(NamedTuple):
@@ -43,8 +46,13 @@ def _kernel(samples: Samples) -> dict[str, Estimate]:
 
 
 def _similarity(samples: Samples) -> dict[str, Estimate]:
-    estimate, scales = diversity.pairwise_similarity(samples.examples, samples.spec.shape.low)
-    return {"pairwise_ssim" if scales == 1 else f"pairwise_ms_ssim_{scales}_scales": estimate}
+    """Of generated images, and of as many training images (all, if there are fewer)."""
+    low, data = samples.spec.shape.low, samples.data
+    estimate, scales = diversity.pairwise_similarity(samples.examples, low)
+    rows = _drawn(data.train, len(samples.examples), samples.generator)
+    real = data.preprocess(data.train[rows], torch.Generator().manual_seed(int(rows.sum())))
+    name = "pairwise_ssim" if scales == 1 else f"pairwise_ms_ssim_{scales}_scales"
+    return {name: estimate, f"{name}_training": diversity.pairwise_similarity(real, low)[0]}
 
 
 def _coverage(samples: Samples) -> dict[str, Estimate]:
@@ -58,15 +66,22 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
 
 
 def _ngrams(samples: Samples) -> dict[str, Estimate]:
-    symbols = bytes.fromhex(samples.data.notes["symbols"])
+    """Of generated lines from as many training lines, and of as many held-out lines from the same: what perfect lines have."""
+    data, symbols = samples.data, bytes.fromhex(samples.data.notes["symbols"])
     generated = decode_lines(samples.examples, symbols)
-    rows = samples.generator.permutation(len(samples.data.train))
-    chosen = samples.data.train[torch.from_numpy(rows)]
-    real = decode_lines(samples.data.preprocess(chosen, torch.Generator()), symbols)
-    return {
-        f"ngram_divergence_{n}": ngram_estimate(generated, real, n, RESAMPLES, samples.generator)
-        for n in range(1, min(4, samples.spec.shape.shape[1]) + 1)
-    }
+
+    def real(part: Tensor) -> list[bytes]:
+        rows = _drawn(part, len(generated), samples.generator)
+        batches = (data.preprocess(part[some], torch.Generator()) for some in torch.split(rows, DECODED_LINES))
+        return [line for batch in batches for line in decode_lines(batch, symbols)]
+
+    training, held_out = real(data.train), real(data.test)
+    found = {}
+    for n in range(1, min(4, samples.spec.shape.shape[1]) + 1):
+        reference = NgramReference(training, n)
+        for name, lines in (("", generated), ("_held_out", held_out)):
+            found[f"ngram_divergence_{n}{name}"] = reference.estimate(lines, RESAMPLES, samples.generator)
+    return found
 
 
 def _transport(samples: Samples) -> dict[str, Estimate]:
@@ -76,6 +91,11 @@ def _transport(samples: Samples) -> dict[str, Estimate]:
     real = samples.data.preprocess(samples.data.train[rows], torch.Generator().manual_seed(int(rows.sum())))
     generated = samples.examples[:count]
     return {"transport_cost": transport_cost(generated.flatten(1).double().numpy(), real.flatten(1).double().numpy(), splits)}
+
+
+def _drawn(part: Tensor, count: int, generator: np.random.Generator) -> Tensor:
+    """Row numbers of `count` examples, drawn without replacement; of all, if there are fewer."""
+    return torch.from_numpy(generator.choice(len(part), size=min(count, len(part)), replace=False))
 
 
 MEASURES: dict[str, tuple[str, Callable[[Samples], dict[str, Estimate]]]] = {

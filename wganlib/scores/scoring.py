@@ -1,8 +1,9 @@
 """Scoring of a run's saved generators by the data set's classifier, and the classifier's own files."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,24 +21,28 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
 from wganlib.scores import classifier as classifiers
-from wganlib.scores import statistics
+from wganlib.scores import sheets, statistics
 from wganlib.scores.inception_scorer import INCEPTION_COLUMNS, InceptionScorer
 from wganlib.scores.measures import Samples, measure
 from wganlib.scores.statistics import Array
-from wganlib.spec import ClassifierSpec, ScoringSpec, Spec
+from wganlib.spec import ClassifierSpec, DatasetSpec, ScoringSpec, Spec
 from wganlib.streams import stream
 from wganlib.training import sample
 
 RESAMPLES = 20
 """Bootstrap resamples behind the Fréchet distance's standard error."""
 
-SHEET_ROWS, SHEET_COLUMNS = 6, 10
+SHEET_ROWS, SHEET_COLUMNS, SHEET_LINES = 6, 10, 30
+"""Images of a sheet of samples, or its lines of text."""
 
 KEPT_IMAGES = 2000
 """Generated images that are kept in memory for measures of the images themselves."""
 
-Judge = tuple[classifiers.Network, tuple[Array, Array]]
-"""A classifier and the reference moments of its data set."""
+KEPT_LINES = 64
+"""Generated lines of text that `scores.json` holds."""
+
+Outputs = tuple[Array, Array]
+"""A classifier's probabilities [N, classes] and features [N, D] of samples."""
 
 
 class Score(NamedTuple):
@@ -50,7 +55,7 @@ class Score(NamedTuple):
 
 
 FAILED = Score(1.0, 0.0, None, None)
-"""A diverged generator: the score of a constant, no distance; ranked last."""
+"""A generator that diverged or ran out of memory: the score of a constant, no distance; ranked last."""
 
 
 def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int) -> None:
@@ -58,15 +63,17 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
 
     The reference holds every training image once. The description gives the held-out accuracy, and the scores of real
     training and held-out images, and of uniform noise, by the same protocol as a run's samples. Where Inception scores the
-    runs, its moments of the training part and its scores of the same images stand beside the classifier's.
+    runs, its moments of the training part and its scores of the same images stand beside the classifier's. All but weights
+    and accuracy are of the judged data set's images, where the spec names one.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    images = load_images(spec.dataset)
+    learnt = load_images(spec.dataset)
     # The small network is for the CPU, where it gives the same bytes everywhere that it can.
     device = runs.choose_device("cpu" if spec.resnet_width is None else "auto")
-    network, accuracy = classifiers.train(spec, images, device)
+    network, accuracy = classifiers.train(spec, learnt, device)
+    images = load_images(spec.judged) if spec.judged else learnt
     draws = stream(spec.seed, "scoring")
     _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
     reference = statistics.moments(features)
@@ -96,11 +103,12 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         "spec": spec.model_dump(mode="json", exclude_none=True),
         "scoring": _dumped(scoring),
         "accuracy": accuracy,
-        "held_out_images": len(images.test),
+        "held_out_images": len(learnt.test),
         "real_training_images": real(images.train),
         "real_held_out_images": real(images.test),
         "uniform_noise": noise(),
-        "provenance": runs.provenance(torch.device("cpu"), threads, images.sha256, started, time.perf_counter() - clock),
+        "provenance": runs.provenance(torch.device("cpu"), threads, learnt.sha256, started, time.perf_counter() - clock)
+        | ({"judged_sha256": images.sha256} if spec.judged else {}),
     }
     stop_if_orphaned()
     write_atomic(folder / "classifier.safetensors", save(dict(network.state_dict())))
@@ -115,9 +123,12 @@ def _whole(images: Images, batch_size: int, draws: torch.Generator) -> Iterator[
 
 
 def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path | None, threads: int) -> None:
-    """Score a run's trained generator, its snapshots and its untrained generator; write `scores.json` and `samples.png`.
+    """Score a run's trained generator, its snapshots and its untrained generator.
 
-    Without images (`scoring.network` none) there are no snapshots' scores, and measures alone.
+    Writes `scores.json`, `samples.png` and `progress.png`, samples of all these generators from the same noise. Snapshots and
+    the untrained generator get the classifier's scores alone, unless `scoring.snapshot_measures` asks for all; without a
+    network (`scoring.network` none) there are measures alone. Measures compare with the whole data set whatever the run's
+    `train_limit`. Of text, `scores.json` also holds the first generated `lines`.
 
     Raises:
         WganlibError: the folder holds another spec's results, or a file is missing or damaged.
@@ -133,86 +144,167 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     runs.check_spec(folder, spec)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    trained = runs.load_generator(folder, spec, averaged=scoring.weights != "last")
-    scores: dict[str, Any] = {"outcome": read_json(folder / "provenance.json")["outcome"]}
-    network, outputs = None, None
-    if classifier_folder is not None:
-        network, reference = load_classifier(classifier_folder, spec)
-        if scores["outcome"] != "diverged":
-            outputs = classifiers.outputs(network, _samples(trained, spec, scoring))
-        scores = _network_scores(spec, scoring, folder, (network, reference), outputs, scores["outcome"])
-        if scoring.network == "inception":
-            scores |= _inception_scores(spec, scoring, classifier_folder, trained, scores["outcome"])
-    if scoring.measures:
-        failed = scores["outcome"] == "diverged"
-        scores["measures"] = None if failed else _measured(spec, scoring, trained, network, outputs)
-    result = scores | {
+    outcome = read_json(folder / "provenance.json")["outcome"]
+    generators = _generators(spec, scoring, folder, outcome)
+    scorer = Scorer(spec, scoring, classifier_folder)
+    symbols = sheets.symbols_of(folder, spec)
+    score, outputs = scorer.classified(generators.trained if outcome == "ok" else None)
+    further = scorer.further(None if outcome != "ok" or score == FAILED else generators.trained, outputs)
+    if outcome == "ok" and (score == FAILED or further.get("measures", {}) is None):
+        outcome = "diverged"  # finite weights whose samples are not
+    result = {"outcome": outcome, **_fields(score), **_over_time(scorer, generators), **further}
+    if kind == "text":
+        lines = scoring.model_copy(update={"num_samples": KEPT_LINES})
+        result["lines"] = sheets.read(torch.cat(list(_samples(generators.trained, spec, lines))), symbols)
+    result |= {
         "scoring": _dumped(scoring),
         "classifier": classifier_folder.name if classifier_folder else None,
         "run": spec.key,
     }
     stop_if_orphaned()
-    shown = scoring.model_copy(update={"num_samples": SHEET_ROWS * SHEET_COLUMNS})
-    write_atomic(folder / "samples.png", runs.sheet(_samples(trained, spec, shown), SHEET_ROWS, SHEET_COLUMNS))
+    write_atomic(folder / "samples.png", _sheet(spec, scoring, generators.trained, symbols))
+    write_atomic(folder / "progress.png", _progress(spec, scoring, generators, symbols))
     write_json(folder / "scores.json", result)
 
 
-def _network_scores(
-    spec: Spec, scoring: ScoringSpec, folder: Path, classifier: Judge, outputs: tuple[Array, Array] | None, outcome: str
-) -> dict[str, Any]:
-    """Scores of a run's trained generator, whose outputs are given, of its snapshots and of its untrained generator."""
-    network, reference = classifier
+class Generators(NamedTuple):
+    """A run's generators in `eval` mode; None is a snapshot at an iteration before which the run diverged."""
+
+    untrained: nn.Module
+    snapshots: dict[int, nn.Module | None]
+    trained: nn.Module
+
+
+def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str) -> Generators:
+    averaged = scoring.weights != "last"
+    trained = runs.load_generator(folder, spec, averaged=averaged)
     untrained = build_generator(spec, stream(spec.seed, "init"))
     assert untrained is not None
 
-    def scored(generator: nn.Module) -> Score:
-        found = classifiers.outputs(network, _samples(generator, spec, scoring))
-        return _scored(*found, reference, scoring, spec.seed)
-
-    def snapshot(iteration: int) -> Score:
+    def snapshot(iteration: int) -> nn.Module | None:
         name = f"snapshots/{iteration}.safetensors"
-        if outcome == "diverged" and not (folder / name).exists():
-            return FAILED  # it diverged before that iteration
-        return scored(runs.load_generator(folder, spec, name, averaged=scoring.weights != "last"))
+        if outcome != "ok" and not (folder / name).exists():
+            return None
+        return runs.load_generator(folder, spec, name, averaged=averaged)
 
-    score = FAILED if outputs is None else _scored(*outputs, reference, scoring, spec.seed)
-    if score.frechet_classifier_distance is None:
-        outcome = "diverged"  # finite weights whose samples are not
-    return {
-        "outcome": outcome,
-        **score._asdict(),
-        "untrained_classifier_score": scored(untrained.eval()).classifier_score,
-        "snapshots": {str(iteration): snapshot(iteration)._asdict() for iteration in spec.snapshots},
-    }
+    return Generators(untrained.eval(), {iteration: snapshot(iteration) for iteration in spec.snapshots}, trained)
 
 
-def _inception_scores(spec: Spec, scoring: ScoringSpec, folder: Path, generator: nn.Module, outcome: str) -> dict[str, Any]:
-    scorer = InceptionScorer(scoring, spec.dataset.shape.low)
-    scorer.load_reference(folder / "reference.safetensors")
-    if outcome == "diverged":
-        return dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
-    return dict(scorer.scores(_samples(generator, spec, scoring), spec.seed))
+class Scorer:
+    """What scores a run's generators, loaded once for all of them: the classifier, Inception, the data that measures need."""
+
+    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None):
+        self.spec, self.scoring = spec, scoring
+        self.network: classifiers.Network | None = None
+        self.inception: InceptionScorer | None = None
+        if folder is None:
+            return
+        self.network, self.reference = load_classifier(folder, spec)
+        judge = _stored(folder)
+        if judge.judged and "coverage" in (scoring.measures or ()):
+            raise WganlibError(
+                f"measure 'coverage' asks for classes of {spec.dataset.name!r}, but {folder} tells those of "
+                f"{judge.dataset.name!r}: leave it out"
+            )
+        if scoring.network == "inception":
+            self.inception = InceptionScorer(scoring, spec.dataset.shape.low)
+            self.inception.load_reference(folder / "reference.safetensors")
+
+    def classified(self, generator: nn.Module | None) -> tuple[Score | None, Outputs | None]:
+        """The classifier's scores and outputs of a generator's samples; without a generator, those of a failure."""
+        if self.network is None:
+            return None, None
+        if generator is None:
+            return FAILED, None
+        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring))
+        return _scored(*outputs, self.reference, self.scoring, self.spec.seed), outputs
+
+    def further(self, generator: nn.Module | None, outputs: Outputs | None) -> dict[str, Any]:
+        """Inception's scores and the measures that the scoring asks for; `outputs` are the classifier's."""
+        found: dict[str, Any] = {}
+        if self.inception:
+            if generator is None:
+                found |= dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
+            else:
+                found |= self.inception.scores(_samples(generator, self.spec, self.scoring), self.spec.seed)
+        if self.scoring.measures:
+            found["measures"] = None if generator is None else self._measured(self.scoring.measures, generator, outputs)
+        return found
+
+    def everything(self, generator: nn.Module | None) -> dict[str, Any]:
+        """All scores of a generator."""
+        score, outputs = self.classified(generator)
+        return _fields(score) | self.further(None if score == FAILED else generator, outputs)
+
+    def _measured(self, names: tuple[str, ...], generator: nn.Module, outputs: Outputs | None) -> dict[str, Any] | None:
+        """Measures by their names; None where samples are not finite."""
+        kept = min(self.scoring.num_samples, KEPT_IMAGES) if self.network else self.scoring.num_samples
+        shown = self.scoring.model_copy(update={"num_samples": kept})
+        examples = torch.cat(list(_samples(generator, self.spec, shown)))
+        if not bool(torch.isfinite(examples).all()):
+            return None
+        samples = Samples(examples, self.data, self.spec.dataset, np.random.default_rng(self.spec.seed))
+        if outputs is not None:
+            samples = samples._replace(probabilities=outputs[0], features=outputs[1])
+            if "kernel_distance" in names:
+                samples = samples._replace(reference_features=self.real_features)
+        return {name: estimate._asdict() for name, estimate in measure(names, samples).items()}
+
+    @cached_property
+    def data(self) -> Images:
+        """The run's whole data set."""
+        return load_images(unlimited(self.spec.dataset))
+
+    @cached_property
+    def real_features(self) -> Array:
+        """The classifier's features [N, D] of training images, as many as samples."""
+        assert self.network is not None
+        draws = stream(self.spec.seed, "scoring")
+        rows = torch.randperm(len(self.data.train), generator=draws)[: self.scoring.num_samples]
+        real = (self.data.preprocess(self.data.train[part], draws) for part in _split(rows, self.scoring.batch_size))
+        return classifiers.outputs(self.network, real)[1]
 
 
-def _measured(
-    spec: Spec,
-    scoring: ScoringSpec,
-    generator: nn.Module,
-    network: classifiers.Network | None,
-    outputs: tuple[Array, Array] | None,
-) -> dict[str, Any]:
-    kept = min(scoring.num_samples, KEPT_IMAGES) if network else scoring.num_samples
-    shown = scoring.model_copy(update={"num_samples": kept})
-    data = load_images(spec.dataset)
-    samples = Samples(torch.cat(list(_samples(generator, spec, shown))), data, spec.dataset, np.random.default_rng(spec.seed))
-    if network is not None and outputs is not None:
-        samples = samples._replace(probabilities=outputs[0], features=outputs[1])
-        if "kernel_distance" in (scoring.measures or ()):
-            draws = stream(spec.seed, "scoring")
-            rows = torch.randperm(len(data.train), generator=draws)[: scoring.num_samples]
-            real = (data.preprocess(data.train[part], draws) for part in _split(rows, scoring.batch_size))
-            samples = samples._replace(reference_features=classifiers.outputs(network, real)[1])
-    return {name: estimate._asdict() for name, estimate in measure(scoring.measures or (), samples).items()}
+def _over_time(scorer: Scorer, generators: Generators) -> dict[str, Any]:
+    """Scores of the untrained generator and of the snapshots."""
+
+    def snapshots(scored: Callable[[nn.Module | None], dict[str, Any]]) -> dict[str, Any]:
+        return {str(iteration): scored(generator) for iteration, generator in generators.snapshots.items()}
+
+    found: dict[str, Any] = {}
+    if scorer.scoring.snapshot_measures:
+        untrained = scorer.everything(generators.untrained)
+        if scorer.network:
+            found["untrained_classifier_score"] = untrained["classifier_score"]
+        return found | {"untrained": untrained, "snapshots": snapshots(scorer.everything)}
+    if scorer.network:
+        untrained = _fields(scorer.classified(generators.untrained)[0])
+        found["untrained_classifier_score"] = untrained["classifier_score"]
+        found["snapshots"] = snapshots(lambda generator: _fields(scorer.classified(generator)[0]))
+    return found
+
+
+def _sheet(spec: Spec, scoring: ScoringSpec, generator: nn.Module, symbols: bytes) -> bytes:
+    """Samples of a generator; the columns of a conditional one are classes."""
+    rows, columns = (SHEET_LINES, 1) if spec.dataset.shape.kind == "text" else (SHEET_ROWS, SHEET_COLUMNS)
+    shown = scoring.model_copy(update={"num_samples": rows * columns})
+    made = _samples(generator, spec, shown, sheets.class_columns(spec, rows, columns))
+    return sheets.sheet(made, spec.dataset.shape, rows, columns, symbols)
+
+
+def _progress(spec: Spec, scoring: ScoringSpec, generators: Generators, symbols: bytes) -> bytes:
+    """Samples of the untrained generator, the snapshots and the trained generator, all from the same noise."""
+    count = sheets.MOMENT[spec.dataset.shape.kind]
+    shown, labels = scoring.model_copy(update={"num_samples": count}), sheets.class_columns(spec, 1, count)
+    kept = [("0", generators.untrained)]
+    kept += [(str(iteration), generator) for iteration, generator in generators.snapshots.items() if generator]
+    kept.append((str(spec.generator_iterations), generators.trained))
+    moments = [(name, torch.cat(list(_samples(generator, spec, shown, labels)))) for name, generator in kept]
+    return sheets.progress(moments, spec.dataset.shape, symbols)
+
+
+def _fields(score: Score | None) -> dict[str, Any]:
+    return {} if score is None else dict(score._asdict())
 
 
 def _split(rows: Tensor, size: int) -> list[Tensor]:
@@ -223,15 +315,27 @@ def _dumped(scoring: ScoringSpec) -> dict[str, Any]:
     return scoring.model_dump(mode="json", exclude_none=True)
 
 
-def load_classifier(folder: Path, spec: Spec) -> Judge:
-    """A trained classifier and the reference moments of its data set's training part.
+def unlimited(dataset: DatasetSpec) -> DatasetSpec:
+    """The data set without its `train_limit`."""
+    return dataset.model_copy(update={"train_limit": None})
+
+
+def _stored(folder: Path) -> ClassifierSpec:
+    return parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
+
+
+def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tuple[Array, Array]]:
+    """A trained classifier that scores a run, and the reference moments of all training images of the run's data set.
 
     Raises:
-        WganlibError: a file is missing or damaged, or the classifier is another data set's.
+        WganlibError: a file is missing or damaged, or the classifier is for another data set, or for a part of it.
     """
-    stored = parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
-    if stored.dataset != spec.dataset:
-        raise WganlibError(f"{folder}: the classifier of {stored.dataset}, expected that of {spec.dataset}")
+    stored, wanted = _stored(folder), unlimited(spec.dataset)
+    if stored.scored != wanted:
+        raise WganlibError(
+            f"{folder}: the classifier of {stored.scored.canonical()}, expected that of {wanted.canonical()}; make it with "
+            "`wganlib classifier`"
+        )
     try:
         moments = load_file(folder / "reference.safetensors")
         reference = moments["mean"].numpy(), moments["covariance"].numpy()
@@ -242,9 +346,9 @@ def load_classifier(folder: Path, spec: Spec) -> Judge:
     return classifiers.load(stored, folder / "classifier.safetensors"), reference
 
 
-def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec) -> Iterator[Tensor]:
+def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec, labels: Tensor | None = None) -> Iterator[Tensor]:
     noise = stream(spec.seed, "scoring")
-    made = sample(generator, spec, scoring.num_samples, scoring.batch_size, noise)
+    made = sample(generator, spec, scoring.num_samples, scoring.batch_size, noise, labels)
     batches = -(-scoring.num_samples // scoring.batch_size)
     yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
 

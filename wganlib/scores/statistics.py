@@ -3,8 +3,8 @@
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,34 +186,55 @@ def transport_cost(first: Array, second: Array, splits: int = 1) -> Estimate:
     return Estimate(estimate.value, estimate.standard_error, len(first))
 
 
-def ngram_divergence(lines: Sequence[bytes], reference: Sequence[bytes], n: int) -> float:
-    """Jensen-Shannon divergence, base 2, in [0, 1], of the distributions of n-grams of bytes (Gulrajani et al. 2017, code).
+class NgramReference:
+    """Lines whose n-grams are counted once, to which divergences are measured: Jensen-Shannon, base 2, in [0, 1].
 
-    Its floor falls with the number of lines: compare equal numbers only.
+    n-grams are those of bytes, within lines (Gulrajani et al. 2017, code). The divergence of two samples of one distribution
+    is above zero and falls with their numbers of lines: compare equal numbers only.
 
     Raises:
         ValueError: no line as long as `n`.
     """
-    p, q = _ngrams(lines, n), _ngrams(reference, n)
-    if not p or not q:
-        raise ValueError(f"no {n}-gram: lines are shorter than {n}")
-    total_p, total_q = sum(p.values()), sum(q.values())
-    divergence = 0.0
-    for gram in p.keys() | q.keys():
-        a, b = p[gram] / total_p, q[gram] / total_q
-        m = (a + b) / 2
-        divergence += sum(0.5 * v * math.log2(v / m) for v in (a, b) if v > 0)
-    return divergence
+
+    def __init__(self, lines: Sequence[bytes], n: int):
+        self.n = n
+        self.counts = Counter(gram for line in lines for gram in _ngrams(line, n))
+        if not self.counts:
+            raise ValueError(f"no {n}-gram: lines are shorter than {n}")
+
+    def estimate(self, lines: Sequence[bytes], resamples: int, generator: np.random.Generator) -> Estimate:
+        """Divergence of lines from the reference, with the bootstrap standard error over the lines.
+
+        Raises:
+            ValueError: no line as long as `n`.
+        """
+        places = {gram: index for index, gram in enumerate(self.counts)}
+        grams = [
+            (row, places.setdefault(gram, len(places))) for row, line in enumerate(lines) for gram in _ngrams(line, self.n)
+        ]
+        if not grams:
+            raise ValueError(f"no {self.n}-gram: lines are shorter than {self.n}")
+        rows, columns = np.array(grams).T
+        reference = np.zeros(len(places))
+        reference[: len(self.counts)] = list(self.counts.values())
+
+        def divergence(weights: NDArray[Any]) -> float:
+            """Of the lines, each as often as its weight [N] says."""
+            return _jensen_shannon(np.bincount(columns, weights[rows], minlength=len(places)), reference)
+
+        count = len(lines)
+        drawn = (np.bincount(generator.integers(count, size=count), minlength=count) for _ in range(resamples))
+        error = float(np.std([divergence(weights) for weights in drawn], ddof=1))
+        return Estimate(divergence(np.ones(count, dtype=np.int64)), error, count)
 
 
-def _ngrams(lines: Iterable[bytes], n: int) -> Counter[bytes]:
-    return Counter(line[i : i + n] for line in lines for i in range(len(line) - n + 1))
+def _ngrams(line: bytes, n: int) -> Iterator[bytes]:
+    return (line[i : i + n] for i in range(len(line) - n + 1))
 
 
-def ngram_estimate(
-    lines: Sequence[bytes], reference: Sequence[bytes], n: int, resamples: int, generator: np.random.Generator
-) -> Estimate:
-    """`ngram_divergence` with the bootstrap standard error over the generated lines."""
-    drawn = (generator.integers(len(lines), size=len(lines)) for _ in range(resamples))
-    again = [ngram_divergence([lines[i] for i in rows], reference, n) for rows in drawn]
-    return Estimate(ngram_divergence(lines, reference, n), float(np.std(again, ddof=1)), len(lines))
+def _jensen_shannon(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Of counts [K] of the same K outcomes, in bits."""
+    p, q = first / first.sum(), second / second.sum()
+    middle = (p + q) / 2
+    terms = [v[v > 0] * np.log2(v[v > 0] / middle[v > 0]) for v in (p, q)]
+    return float(sum(t.sum() for t in terms) / 2)

@@ -17,6 +17,7 @@ from wganlib.workflow import (
     hold_folder,
     prepare_jobs,
     targets_here,
+    trust_trained,
 )
 
 try:
@@ -48,6 +49,7 @@ if (
 
 
 distrust(PLAN, Path("results"), Path("reports"), Path(".snakemake/metadata"))
+trust_trained(PLAN, Path("results"), Path(".snakemake/incomplete"))
 
 
 wildcard_constraints:
@@ -64,6 +66,11 @@ def classifier_keys(runs):
     """The classifiers that score these runs, each once; text has none."""
     found = (PLAN.classifier_of(run) for run in runs)
     return list(dict.fromkeys(spec.key for spec in found if spec is not None))
+
+
+def claim(report):
+    """What the paper says that a report shows."""
+    return PLAN.experiment(PLAN.reports()[report]).params.claim.strip()
 
 
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that

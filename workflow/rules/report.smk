@@ -26,6 +26,8 @@ rule report:
         experiment=lambda wildcards: PLAN.experiment(
             PLAN.reports()[wildcards.report]
         ).digest(),
+        title=lambda wildcards: PLAN.targets()[wildcards.report],
+        claim=lambda wildcards: claim(wildcards.report),
         code=code_digest(
             "reporting/*.py",
             "reporting/experiments/*.py",

@@ -1,14 +1,17 @@
 """Tables and pictures that several reports share."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy import stats
 
-from wganlib.reporting.experiments import Table, Tables, by_labels, number, told
+from wganlib.reporting.experiments import Table, Tables, by_labels, finite, number, told
 from wganlib.reporting.figures import Picture
-from wganlib.reporting.style import DASHES, PALETTE, figure
+from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 
 def score_table(
@@ -89,6 +92,82 @@ def lines_figure(
             here.legend(frameon=False, fontsize=7)
     axes[0, 0].set_ylabel(labels[1])
     return Picture(drawn, caption)
+
+
+class Paired(NamedTuple):
+    """Mean of paired differences with its 95 % t interval; bounds are not numbers where there is one difference or none."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+    def told(self, digits: int = 2) -> str:
+        """The mean with its interval in a table.
+
+        >>> Paired(0.5, -0.25, 1.25, 3).told(), Paired(0.5, math.nan, math.nan, 1).told()
+        ('0.50 [−0.25, 1.25]', '0.50')
+        """
+        if math.isnan(self.low):
+            return number(self.mean, digits)
+        return f"{number(self.mean, digits)} [{number(self.low, digits)}, {number(self.high, digits)}]"
+
+
+def paired(differences: Iterable[float]) -> Paired:
+    """Mean and Student's 95 % interval of differences [n] of pairs; those that are not finite are left out."""
+    found = finite(differences)
+    if not len(found):
+        return Paired(math.nan, math.nan, math.nan, 0)
+    mean = float(found.mean())
+    if len(found) == 1:
+        return Paired(mean, math.nan, math.nan, 1)
+    half = float(stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / math.sqrt(len(found)))
+    return Paired(mean, mean - half, mean + half, len(found))
+
+
+def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]], caption: str) -> Picture:
+    """Whole sheets of samples side by side: title, sheet, and names of its columns of images, if they have any."""
+    shapes = [sheet.height / sheet.width for _, sheet, _ in panels if sheet is not None] or [0.6]
+    names = max((len(name) for _, _, columns in panels for name in columns), default=0)
+    height = (
+        TEXT_WIDTH / len(panels) * max(shapes)
+        + 0.3 * any(title for title, *_ in panels)
+        + (0.06 * names if names > 2 else 0.15 * bool(names))
+    )
+    drawn, axes = figure(height, len(panels))
+    for here, (title, sheet, columns) in zip(axes[0], panels, strict=True):
+        here.set(xticks=[], yticks=[], title=title)
+        here.spines[:].set_visible(False)
+        if sheet is None:
+            continue
+        here.imshow(sheet, interpolation="nearest", aspect="equal")
+        if columns:
+            places = (np.arange(len(columns)) + 0.5) * sheet.width / len(columns)
+            here.set_xticks(places, columns, fontsize=7, rotation=90 if names > 2 else 0)
+            here.tick_params(length=0, pad=1.5)
+    return Picture(drawn, caption)
+
+
+def legend_below(picture: Picture, columns: int) -> Picture:
+    """The picture with one legend below all panels instead of one in each; curves of one name look the same in all of them."""
+    entries: dict[str, Any] = {}
+    for panel in picture.figure.axes:
+        handles, names = panel.get_legend_handles_labels()
+        entries |= dict(zip(names, handles, strict=True))
+        if legend := panel.get_legend():
+            legend.remove()
+    if entries:
+        picture.figure.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns, frameon=False)
+    return picture
+
+
+def unbroken(text: str) -> str:
+    """Text that stays on one line of a table's cell.
+
+    >>> unbroken("7.68 ± 0.03") == "7.68\\u00a0±\\u00a00.03"
+    True
+    """
+    return text.replace(" ", "\u00a0")
 
 
 END = 0.2
