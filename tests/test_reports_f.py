@@ -69,7 +69,7 @@ def test_wins_losses_and_ties_stand_beside_the_papers():
 def test_more_architectures_of_table_2_than_pairs_are_left_out():
     tables = made_up("penalty_sides", sides)
     runs = tables.runs[~((tables.runs["penalty"] == "one-sided") & (tables.runs["architecture"] >= 5))]
-    pairs = penalty_sides.paired(replace(tables, runs=runs))
+    pairs = penalty_sides.pairs_of(replace(tables, runs=runs))
     assert sorted(pairs["architecture"]) == [0, 1, 2, 3, 4]
     assert set(pairs["two_sided"] - pairs["one_sided"]) == {0.5}
 
@@ -116,7 +116,7 @@ def test_elu_is_measured_against_relu():
     by_name = {row[0]: row for row in content.tables[0].rows}
     assert by_name["ELU"][5:] == ["0.40", "1 of 1", "could not be trained"]
     assert by_name["smooth ELU"][5:] == ["0.95", "0 of 1", "trains"]
-    assert content.notes == ["ELU in both networks failed in 1 of 1 run, as in the paper."]
+    assert content.notes == ["ELU in both networks failed in 1 of 1 run, as in the paper. One seed: inconclusive."]
 
 
 def test_a_trained_elu_reads_as_a_failure_that_is_not_reproduced():

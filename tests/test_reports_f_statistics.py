@@ -68,18 +68,13 @@ def test_wilcoxon_leaves_zeros_out():
     assert statistics.wilcoxon([0.0, 0.0]) == 1.0
 
 
-def test_mean_and_effect_size_of_differences():
-    differences = [1.0, 2.0, 3.0, 6.0]
-    mean, interval = statistics.paired_mean(differences)
-    # Mean 3, standard deviation sqrt(14 / 3); t(0.975, 3 degrees of freedom) = 3.182446 by the tables.
-    assert mean == 3.0
-    assert interval.high - mean == pytest.approx(3.182446 * math.sqrt(14 / 3) / 2, rel=1e-6)
-    assert mean - interval.low == pytest.approx(interval.high - mean)
-    assert statistics.standardised_difference(differences) == pytest.approx(3.0 / math.sqrt(14 / 3))
-    assert statistics.standardised_difference([-d for d in differences]) == pytest.approx(-3.0 / math.sqrt(14 / 3))
-    assert statistics.paired_mean([2.0]) == (2.0, None)
+def test_the_effect_size_is_the_mean_in_standard_deviations_of_the_differences():
+    # Mean 3, sum of squares 14, three degrees of freedom.
+    assert statistics.standardised_difference([1.0, 2.0, 3.0, 6.0]) == pytest.approx(3.0 / math.sqrt(14 / 3))
+    assert statistics.standardised_difference([-1.0, -2.0, -3.0, -6.0]) == pytest.approx(-3.0 / math.sqrt(14 / 3))
     assert statistics.standardised_difference([2.0]) is None
     assert statistics.standardised_difference([1.0, 1.0]) is None
+    assert statistics.standardised_difference([]) is None
 
 
 @pytest.mark.parametrize("pairs", [1, 5, 6, 8, 12, 13])

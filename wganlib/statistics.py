@@ -80,13 +80,6 @@ class SignTest(NamedTuple):
     interval: Interval | None
 
 
-class Mean(NamedTuple):
-    """A mean with its 95 % interval, without one where there is a single value."""
-
-    value: float
-    interval: Interval | None
-
-
 def outcomes(first: Sequence[float], second: Sequence[float]) -> Outcomes:
     """Count wins, losses and ties of paired scores [n], [n]; scores within `TOLERANCE` of each other are tied."""
     differences = np.subtract(first, second)
@@ -109,16 +102,6 @@ def wilcoxon(differences: Sequence[float]) -> float:
     """
     found = _nonzero(differences)
     return float(stats.wilcoxon(found).pvalue) if len(found) else 1.0
-
-
-def paired_mean(differences: Sequence[float]) -> Mean:
-    """Mean of paired differences [n], n >= 1, with Student's t interval."""
-    values = np.asarray(differences, dtype=np.float64)
-    mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    if np.isnan(spread):
-        return Mean(mean, None)
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread / len(values) ** 0.5
-    return Mean(mean, Interval(mean - half, mean + half))
 
 
 def standardised_difference(differences: Sequence[float]) -> float | None:

@@ -59,6 +59,7 @@ def report(tables: Tables) -> Content:
             c.score,
             ("generator iteration", c.title),
             f"The {c.title} over training; a line a seed.",
+            2.0,
         ),
         lines_figure(
             [("", norms)],
@@ -67,6 +68,7 @@ def report(tables: Tables) -> Content:
             ("generator iteration", "mean gradient norm"),
             "Norm of the critic's input gradient where the penalty is taken, mean over the batch. The penalty pulls it towards "
             "1; a line far from 1 shows that it does not work.",
+            2.0,
         ),
         _functions(),
         _samples(tables, names),
@@ -102,11 +104,12 @@ def _reading(tables: Tables) -> str:
     if not values:
         return "No run of ELU can be compared: nothing is said of the paper's failure."
     runs = f"{len(values)} run{'s' if len(values) > 1 else ''}"
+    single = " One seed: inconclusive." if len(values) == 1 else ""
     if failed == len(values):
-        return f"ELU in both networks failed in {failed} of {runs}, as in the paper."
+        return f"ELU in both networks failed in {failed} of {runs}, as in the paper.{single}"
     return (
-        f"The paper's failure is not reproduced: ELU in both networks failed in {failed} of {runs}. That is a result, not an "
-        "error. Software may be the reason: TensorFlow of that time may have had no right second derivative of ELU, which "
+        f"The paper's failure is not reproduced: ELU in both networks failed in {failed} of {runs}.{single} That is a "
+        "result, not an error. Software may be the reason: TensorFlow of that time may have had no right second derivative of ELU, which "
         "the penalty needs. This is a guess that cannot be tested here."
     )
 

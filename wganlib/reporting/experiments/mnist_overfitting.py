@@ -6,7 +6,7 @@ import pandas as pd
 from wganlib import statistics
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, number, rows_of, told
-from wganlib.reporting.experiments.common import end_gap, ending, negative_losses, score_table
+from wganlib.reporting.experiments.common import end_gap, ending, negative_losses, paired, score_table
 from wganlib.reporting.figures import Picture
 from wganlib.reporting.style import PALETTE, figure
 
@@ -62,10 +62,10 @@ def report(tables: Tables) -> Content:
         "without it where there is one seed."
     )
     pairs = Table(
-        ["|method", "seeds", f"gap with {few} minus gap with all", "95 % interval", "in standard deviations"],
+        ["|method", "seeds", f"gap with {few} minus gap with all", "in standard deviations"],
         compared,
-        "Paired by seed: how much larger the gap is with few digits, as a share of the training loss. Student's interval over "
-        "seeds; last column: the mean difference in standard deviations of the differences.",
+        "Paired by seed: how much larger the gap is with few digits, as a share of the training loss, and Student's 95 % "
+        "interval over seeds; last column: the mean difference in standard deviations of the differences.",
     )
     named = tables.runs.assign(training_set=[digits(tables, chosen) for chosen in tables.runs["training_set"]])
     scores = score_table(tables, ["method", "training_set"], "Scores of the last generators against all digits.", rows=named)
@@ -111,12 +111,8 @@ def _compared(findings: Findings, title: str, few: dict[int, float], whole: dict
     differences = {seed: few[seed] - whole[seed] for seed in few if seed in whole}
     for seed, value in differences.items():
         findings.add("gap_difference", value, title, seed)
-    if not differences:
-        return [title, "0", "–", "–", "–"]
-    mean, interval = statistics.paired_mean(list(differences.values()))
-    bounds = f"{number(interval.low)} to {number(interval.high)}" if interval else "–"
     effect = statistics.standardised_difference(list(differences.values()))
-    return [title, str(len(differences)), number(mean), bounds, number(effect, 1)]
+    return [title, str(len(differences)), paired(differences.values()).told(), number(effect, 1)]
 
 
 def _paper(method: str, chosen: str) -> str:

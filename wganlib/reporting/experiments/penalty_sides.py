@@ -1,14 +1,17 @@
 """One-sided against two-sided gradient penalty on the same random architectures (Gulrajani et al. 2017, appendix C)."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from wganlib import statistics
 from wganlib.quantities import Findings, Quantity
 from wganlib.reporting.experiments import Content, Table, Tables, number
+from wganlib.reporting.experiments.common import Paired, paired
 from wganlib.reporting.figures import Picture
 from wganlib.reporting.style import PALETTE, figure
-from wganlib.statistics import Interval, Mean, Outcomes, SignTest
+from wganlib.statistics import Outcomes, SignTest
 
 QUANTITIES = {
     "p": Quantity("p of the exact two-sided sign test over architectures", "> 0.05"),
@@ -28,7 +31,7 @@ def report(tables: Tables) -> Content:
     published = tables.published.counts["penalty_sides"]
     wins, losses = published.counts["two_sided"], published.counts["one_sided"]
     paper, trained = statistics.sign_test(wins, losses), published.counts["architectures"]
-    pairs = paired(tables)
+    pairs = pairs_of(tables)
     differences = (pairs["two_sided"] - pairs["one_sided"]).tolist()
     found = statistics.outcomes(pairs["two_sided"].tolist(), pairs["one_sided"].tolist())
     test = statistics.sign_test(found.wins, found.losses)
@@ -38,10 +41,10 @@ def report(tables: Tables) -> Content:
     findings.add("p", test.p_value)
     findings.add("p_wilcoxon", statistics.wilcoxon(differences))
     findings.add("power", power)
-    mean = statistics.paired_mean(differences) if differences else None
+    mean = paired(differences)
     effect = statistics.standardised_difference(differences)
-    for name, value in (("share", test.share), ("difference", mean and mean.value), ("effect", effect)):
-        if value is not None:
+    for name, value in (("share", test.share), ("difference", mean.mean), ("effect", effect)):
+        if value is not None and not math.isnan(value):
             findings.add(name, value)
     counted = [
         ["two-sided higher", str(found.wins), str(wins)],
@@ -63,7 +66,7 @@ def report(tables: Tables) -> Content:
     return Content(findings, [counts, tests], [_scatter(tables, pairs, found, mean)], notes=[_note(found, power, paper.share)])
 
 
-def paired(tables: Tables) -> pd.DataFrame:
+def pairs_of(tables: Tables) -> pd.DataFrame:
     """A row an architecture and seed that both penalties have, with both scores and outcomes; Table 2 may have more."""
     runs, keys = tables.runs, ["architecture", "seed"]
     value = runs[tables.columns.score].where(runs["outcome"] != "diverged", WORST).astype(float)
@@ -79,7 +82,7 @@ def paired(tables: Tables) -> pd.DataFrame:
 def _tests(
     found: Outcomes,
     test: SignTest,
-    mean: Mean | None,
+    mean: Paired,
     effect: float | None,
     differences: list[float],
     readings: list[tuple[int, int, SignTest]],
@@ -99,7 +102,7 @@ def _tests(
         ],
         ["pairs needed for a power of 0.8", *[f"{statistics.sign_test_pairs(share)}"] * len(sizes)],
         ["Wilcoxon signed-rank test, two-sided p", _p(statistics.wilcoxon(differences)), *unknown],
-        ["mean difference of scores, 95 % interval", _mean(mean), *unknown],
+        ["mean difference of scores, 95 % interval", mean.told(), *unknown],
         ["the same in standard deviations of the differences", number(effect), *unknown],
     ]
     heads = ["|", f"this run, {untied} pairs", *(f"paper, {wins} to {losses}" for wins, losses, _ in readings)]
@@ -121,16 +124,6 @@ def _share(test: SignTest) -> str:
     return f"{100 * test.share:.0f} % [{100 * test.interval.low:.0f}, {100 * test.interval.high:.0f}]"
 
 
-def _mean(mean: Mean | None) -> str:
-    if mean is None:
-        return "–"
-    return number(mean.value) + _bounds(mean.interval)
-
-
-def _bounds(interval: Interval | None) -> str:
-    return f" [{number(interval.low)}, {number(interval.high)}]" if interval else ""
-
-
 def _note(found: Outcomes, power: float, share: float) -> str:
     return (
         f"With {found.wins + found.losses} pairs the sign test finds a share of wins like the paper's, {100 * share:.1f} %, in "
@@ -139,7 +132,7 @@ def _note(found: Outcomes, power: float, share: float) -> str:
     )
 
 
-def _scatter(tables: Tables, pairs: pd.DataFrame, found: Outcomes, mean: Mean | None) -> Picture:
+def _scatter(tables: Tables, pairs: pd.DataFrame, found: Outcomes, mean: Paired) -> Picture:
     """Scores of both penalties, and their differences in order."""
     drawn, axes = figure(2.9, 2)
     left, right = axes[0]
@@ -168,10 +161,10 @@ def _scatter(tables: Tables, pairs: pd.DataFrame, found: Outcomes, mean: Mean | 
     colours = [PALETTE[0] if d > 0 else PALETTE[1] for d in ordered]
     right.bar(np.arange(1, len(ordered) + 1), ordered, color=colours, width=0.8)
     right.axhline(0.0, color="0.3", linewidth=0.6)
-    if mean is not None:
-        right.axhline(mean.value, color="0.3", linewidth=1.0, linestyle="--", label="mean")
-        if mean.interval:
-            right.axhspan(*mean.interval, color="0.5", alpha=0.2, linewidth=0, label="its 95 % interval")
+    if mean.pairs:
+        right.axhline(mean.mean, color="0.3", linewidth=1.0, linestyle="--", label="mean")
+        if mean.pairs > 1:
+            right.axhspan(mean.low, mean.high, color="0.5", alpha=0.2, linewidth=0, label="its 95 % interval")
         right.legend(frameon=False, fontsize=7.5, loc="upper left")
     right.set(xlabel="architecture, in order of the difference", ylabel="two-sided minus one-sided")
     caption = (
