@@ -108,7 +108,7 @@ def standardised_difference(differences: Sequence[float]) -> float | None:
     """Mean of paired differences [n] in their own standard deviations (Cohen's d_z); none where they do not vary."""
     values = np.asarray(differences, dtype=np.float64)
     spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return float(values.mean()) / spread if spread > 0 else None
+    return float(values.mean()) / spread if spread > TOLERANCE else None
 
 
 def sign_test_power(pairs: int, share: float, level: float = 0.05) -> float:

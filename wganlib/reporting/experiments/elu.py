@@ -109,8 +109,8 @@ def _reading(tables: Tables) -> str:
         return f"ELU in both networks failed in {failed} of {runs}, as in the paper.{single}"
     return (
         f"The paper's failure is not reproduced: ELU in both networks failed in {failed} of {runs}.{single} That is a "
-        "result, not an error. Software may be the reason: TensorFlow of that time may have had no right second derivative of ELU, which "
-        "the penalty needs. This is a guess that cannot be tested here."
+        "result, not an error. Software may be the reason: TensorFlow of that time may have had no right second derivative of "
+        "ELU, which the penalty needs. This is a guess that cannot be tested here."
     )
 
 

@@ -68,7 +68,7 @@ def _curve(curves: pd.DataFrame) -> Picture:
         here.set_ylim(bottom=max(here.get_ylim()[0], -0.3 * abs(highest)))
     caption = (
         "Minus the critic's loss, its penalty included, on training and on held-out images, as many of both; a line a seed. It "
-        "is small or negative at first (far below zero it is cut off), until the critic has learnt to tell real from generated images; then it falls as the generator "
-        "improves. The paper's axes go to 50 and to 40,000 iterations."
+        "is small or negative at first, far below zero it is cut off, until the critic has learnt to tell real from generated "
+        "images; then it falls as the generator improves. The paper's axes go to 50 and to 40,000 iterations."
     )
     return Picture(drawn, caption)
