@@ -59,7 +59,7 @@ def report(tables: Tables) -> Content:
             c.score,
             ("generator iteration", c.title),
             f"The {c.title} over training; a line a seed.",
-            2.0,
+            1.8,
         ),
         lines_figure(
             [("", norms)],
@@ -68,7 +68,7 @@ def report(tables: Tables) -> Content:
             ("generator iteration", "mean gradient norm"),
             "Norm of the critic's input gradient where the penalty is taken, mean over the batch. The penalty pulls it towards "
             "1; a line far from 1 shows that it does not work.",
-            2.0,
+            1.8,
         ),
         _functions(),
         _samples(tables, names),
@@ -138,7 +138,7 @@ def derivatives(name: str, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 
 
 def _functions() -> Picture:
-    drawn, axes = figure(1.9, 3)
+    drawn, axes = figure(1.7, 3)
     # The two halves are drawn apart, so that no line stands where a derivative jumps.
     for half, x in enumerate((np.linspace(-3, -1e-9, 200), np.linspace(1e-9, 3, 200))):
         for index, (name, title) in enumerate((("elu", "ELU"), ("smooth_elu", "smooth ELU"))):
