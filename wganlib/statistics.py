@@ -1,8 +1,10 @@
-"""Tests and intervals over counts, as pure functions; scipy does the work."""
+"""Tests and intervals over counts and paired scores, as pure functions; scipy does the work."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 TOLERANCE = 1e-9
@@ -60,3 +62,116 @@ def wilson(successes: int, trials: int) -> Interval:
     """Wilson's 95 % interval of a proportion."""
     bounds = stats.binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     return Interval(float(bounds.low), float(bounds.high))
+
+
+class Outcomes(NamedTuple):
+    """How often the first of two paired scores is the higher one, the lower one, and equal."""
+
+    wins: int
+    losses: int
+    ties: int
+
+
+class SignTest(NamedTuple):
+    """Exact sign test of equal chances. share: of the pairs without ties, those that the first wins; a 95 % interval of it."""
+
+    p_value: float
+    share: float | None
+    interval: Interval | None
+
+
+class Mean(NamedTuple):
+    """A mean with its 95 % interval, without one where there is a single value."""
+
+    value: float
+    interval: Interval | None
+
+
+def outcomes(first: Sequence[float], second: Sequence[float]) -> Outcomes:
+    """Count wins, losses and ties of paired scores [n], [n]; scores within `TOLERANCE` of each other are tied."""
+    differences = np.subtract(first, second)
+    tied = np.abs(differences) <= TOLERANCE
+    return Outcomes(int((~tied & (differences > 0)).sum()), int((~tied & (differences < 0)).sum()), int(tied.sum()))
+
+
+def sign_test(wins: int, losses: int) -> SignTest:
+    """Exact two-sided sign test, ties left out, with the Clopper-Pearson interval of the share of wins.
+
+    On discordant pairs it is McNemar's exact test.
+    """
+    return SignTest(*mcnemar(losses, wins))
+
+
+def wilcoxon(differences: Sequence[float]) -> float:
+    """p of the two-sided Wilcoxon signed-rank test on paired differences [n], zeros left out; 1 where nothing is left.
+
+    Exact for up to 13 differences, and for up to 50 of distinct sizes; a normal approximation beyond.
+    """
+    found = _nonzero(differences)
+    return float(stats.wilcoxon(found).pvalue) if len(found) else 1.0
+
+
+def paired_mean(differences: Sequence[float]) -> Mean:
+    """Mean of paired differences [n], n >= 1, with Student's t interval."""
+    values = np.asarray(differences, dtype=np.float64)
+    mean, spread = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    if np.isnan(spread):
+        return Mean(mean, None)
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread / len(values) ** 0.5
+    return Mean(mean, Interval(mean - half, mean + half))
+
+
+def standardised_difference(differences: Sequence[float]) -> float | None:
+    """Mean of paired differences [n] in their own standard deviations (Cohen's d_z); none where they do not vary."""
+    values = np.asarray(differences, dtype=np.float64)
+    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    return float(values.mean()) / spread if spread > 0 else None
+
+
+def sign_test_power(pairs: int, share: float, level: float = 0.05) -> float:
+    """Chance that the exact two-sided sign test on `pairs` pairs has p <= level where the true share of wins is `share`."""
+    return float(_powers(np.array([pairs]), share, level)[0])
+
+
+def sign_test_pairs(share: float, power: float = 0.8, level: float = 0.05) -> int:
+    """The number of pairs from which on the exact two-sided sign test has at least this power for a true share of wins.
+
+    The power is no smooth function of the number: at smaller numbers it may reach the value and fall below again.
+
+    Raises:
+        ValueError: a share of one half, which no number of pairs tells from chance.
+    """
+    if share == 0.5:
+        raise ValueError("share: found 0.5, which no number of pairs tells from chance")
+    # By the normal approximation; twice as many and fifty more are beyond where the exact power last falls below.
+    root = float(stats.norm.ppf(1 - level / 2)) * 0.5 + float(stats.norm.ppf(power)) * (share * (1 - share)) ** 0.5
+    limit = 2 * int((root / abs(share - 0.5)) ** 2) + 50
+    below = np.flatnonzero(_powers(np.arange(1, limit + 1), share, level) < power)
+    return int(below[-1]) + 2 if len(below) else 1
+
+
+def fewest_wins(pairs: int, level: float = 0.05) -> int | None:
+    """The fewest wins of `pairs` pairs, more than half, at which the exact two-sided sign test has p <= level; none if none."""
+    least = pairs - int(_largest_losses(np.array([pairs]), level)[0])
+    return least if least <= pairs else None
+
+
+def _nonzero(differences: Sequence[float]) -> NDArray[np.float64]:
+    values = np.asarray(differences, dtype=np.float64)
+    return values[np.abs(values) > TOLERANCE]
+
+
+def _powers(pairs: NDArray[np.int64], share: float, level: float) -> NDArray[np.float64]:
+    """Power of the sign test at each of these numbers of pairs [n]: the chance of so few losses, or of so few wins."""
+    most = _largest_losses(pairs, level)
+    found: NDArray[np.float64] = stats.binom.cdf(most, pairs, share) + stats.binom.cdf(most, pairs, 1 - share)
+    return found
+
+
+def _largest_losses(pairs: NDArray[np.int64], level: float) -> NDArray[np.int64]:
+    """The most losses [n] whose tail, doubled, is at most the level; -1 where none is."""
+    found = stats.binom.ppf(level / 2, pairs, 0.5).astype(np.int64)
+    # ppf gives the first number whose tail reaches level / 2; that itself counts where it is met exactly.
+    exceeds = 2 * stats.binom.cdf(found, pairs, 0.5) > level
+    most: NDArray[np.int64] = found - exceeds
+    return most

@@ -168,3 +168,27 @@ def unbroken(text: str) -> str:
     True
     """
     return text.replace(" ", "\u00a0")
+
+
+END = 0.2
+"""The share of a training that is its end."""
+
+
+def ending(rows: pd.DataFrame, share: float = END) -> pd.DataFrame:
+    """The rows of the last `share` of a training."""
+    return rows[rows["generator_iteration"] > (1 - share) * rows["generator_iteration"].max()]
+
+
+def negative_losses(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns generator_iteration, training, held_out: minus the critic's loss on both parts, in order, finite rows alone."""
+    found = rows[["run", "seed", "generator_iteration"]].assign(
+        training=-rows["training_critic_loss"], held_out=-rows["held_out_critic_loss"]
+    )
+    return found.replace([np.inf, -np.inf], np.nan).dropna().sort_values(["run", "generator_iteration"])
+
+
+def end_gap(curve: pd.DataFrame) -> float:
+    """Of one run's negative losses, training minus held-out over the end, as a share of the former's size."""
+    end = ending(curve)
+    training, held_out = float(end["training"].mean()), float(end["held_out"].mean())
+    return (training - held_out) / abs(training) if training else float("nan")
