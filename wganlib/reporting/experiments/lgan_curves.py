@@ -57,8 +57,8 @@ def report(tables: Tables) -> Content:
     caption = (
         f"{c.title[0].upper()}{c.title[1:]} and {c.distance_title}: standard deviations over the last {last} snapshots of a "
         "run, in per cent. Variation: of the mean over these snapshots. Of the gain: of the change since the first snapshot. A "
-        "trend counts as variation. Over seeds: variation of the final values, none with one seed. Runs of the chosen weight; mean "
-        "± standard deviation over seeds."
+        "trend counts as variation. Over seeds: variation of the final values, none with one seed. Runs of the chosen weight; "
+        "mean ± standard deviation over seeds."
     )
     return Content(findings, [Table(head, body, caption)], _pictures(tables, shown), notes=_notes(tables))
 
