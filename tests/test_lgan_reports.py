@@ -199,7 +199,7 @@ def test_curves_compare_variations_of_score_and_distance():
     assert values(content, "variation_ratio", "digits, x") == [pytest.approx((1 / 6) / (2 / 10))]
     assert values(content, "share_ratio", "digits, x") == [pytest.approx((1 / 4) / (2 / 20))]
     row = [cell.replace("\u00a0", " ") for cell in content.tables[0].rows[0]]
-    assert row == ["digits", X, "0.1", "1", "16.7", "20.0", "25.0", "10.0", "–", "–"]
+    assert row == ["digits", X, "0.1", "16.7", "20.0", "25.0", "10.0", "–", "–"]
     first, second = (picture.figure.axes[0] for picture in content.pictures)
     assert [line.get_ydata().tolist() for line in first.lines] == [[900.0, 30.0, 20.0, 12.0, 10.0, 8.0]] * 6
     assert second.lines[0].get_ydata()[-1] == 7.0
