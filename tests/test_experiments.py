@@ -22,7 +22,8 @@ BUDGET = 5400.0
 @pytest.mark.parametrize("scale", ["demo", "gpu", "paper"])
 def test_every_table_and_figure_exists_at_every_scale(scale):
     plan = load_plan(REPOSITORY / "params", scale)
-    assert set(TARGETS) == set(plan.shown_reports()) - set(plan.toys)
+    hour = {"language_model_hour"} if scale == "gpu" else set()
+    assert set(TARGETS) | hour == set(plan.shown_reports()) - set(plan.toys)
     for name in plan.shown():
         assert plan.experiment(name).entries, name
         assert plan.experiment(name).params.claim, name
@@ -37,7 +38,7 @@ def test_the_demo_s_trainings_fit_their_budget():
     assert images + sum(plan.stack_seconds().values()) < BUDGET
     seeds = {name: {e.spec.seed for e in plan.experiment(name).entries} for name in plan.shown()}
     assert seeds["cifar_table3"] == seeds["mnist_overfitting"] == {0, 1, 2}
-    assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 1000
+    assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 2000
 
 
 def test_a_dry_run_of_the_paper_lists_every_run_once():

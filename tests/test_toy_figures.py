@@ -148,7 +148,7 @@ def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
     one, two = generator.normal(size=20_000), np.repeat([-1.0, 1.0], 10_000) + 0.2 * generator.normal(size=20_000)
     assert gp_fig1b.peaks(np.histogram(one, bins=60)[0]) == 1
     assert gp_fig1b.peaks(np.histogram(two, bins=60)[0]) == 2
-    assert gp_fig1b.peaks(np.histogram(generator.uniform(-1, 1, 20_000), bins=60)[0]) >= 1
+    assert gp_fig1b.peaks(np.histogram(generator.uniform(-1, 1, 20_000), bins=60)[0]) == 1  # however noisy its top
     assert gp_fig1b.at_limits(np.array([0.01, -0.0099, 0.005, 0.0]), 0.01) == 0.5
     spec = toy()
     critic = build_critic(spec, stream(0, "init"))

@@ -50,16 +50,15 @@ def report(tables: Tables) -> Content:
             if spreads[1] > 0:
                 findings.add("seed_variation_ratio", spreads[0] / spreads[1], case)
             columns = (told((100 * x for x in values), 1) for values in zip(*found, strict=True))
-            body.append(
-                [unbroken(data), unbroken(objective), weight, str(len(found)), *columns, *(told([100 * x], 1) for x in spreads)]
-            )
-    head = ["|data", "|objective", "weight", "runs"]
-    head += [f"{kind}, {what}" for kind in ("variation", "of the gain") for what in (c.title, c.distance_title)]
-    head += [f"over seeds, {what}" for what in (c.title, c.distance_title)]
+            body.append([unbroken(data), unbroken(objective), weight, *columns, *(told([100 * x], 1) for x in spreads)])
+    head = ["|data", "|objective", "weight"]
+    kinds = ("variation", "of the gain", "over seeds")
+    head += [f"{what}: {kind}" for kind in kinds for what in ("score", "distance")]
     caption = (
-        f"Standard deviations over the last {last} snapshots of a run, in per cent. Variation: of the mean over these "
-        "snapshots. Of the gain: of the change since the first snapshot. A trend counts as variation. Over seeds: variation of "
-        "the final scores, none with one seed. Runs of the chosen weight; mean ± standard deviation over seeds."
+        f"{c.title[0].upper()}{c.title[1:]} and {c.distance_title}: standard deviations over the last {last} snapshots of a "
+        "run, in per cent. Variation: of the mean over these snapshots. Of the gain: of the change since the first snapshot. A "
+        "trend counts as variation. Over seeds: variation of the final values, none with one seed. Runs of the chosen weight; "
+        "mean ± standard deviation over seeds."
     )
     return Content(findings, [Table(head, body, caption)], _pictures(tables, shown), notes=_notes(tables))
 

@@ -147,14 +147,18 @@ def test_at_scale_paper_the_order_and_the_bands_are_of_the_paper_s_numbers(sign,
         key = (entry.labels["data"], entry.labels["objective"])
         value = paper[key] if sign > 0 else 40 - paper[key]
         worse = float(entry.labels.get("weight", "1") != "1")
+        if entry.labels["objective"] == X:
+            worse += [0.0, 0.3, 3.0][entry.spec.seed]  # of which the median is not the mean
         found = {"frechet_inception_distance": value + worse, "frechet_inception_distance_standard_error": 0.1}
         return found | {"inception_score": 8.0 + entry.spec.seed, "inception_score_split_std": 0.05}
 
     content = lgan_table2.report(made_up("lgan_table2", scores, scale="paper"))
     assert values(content, "order", "CIFAR-10") == [pytest.approx(expected)]
     assert values(content, "place", "CIFAR-10") == [6.0 if sign > 0 else 1.0]
-    assert values(content, "gap_median") == [pytest.approx((18.35 - 15.64) if sign > 0 else (40 - 18.35) - (40 - 16.47))]
-    assert values(content, "band_x", "CIFAR-10, x") == [pytest.approx(18.35 if sign > 0 else 40 - 18.35)] * 3
+    gap = 18.35 - 15.64 if sign > 0 else (40 - 18.35) - (40 - 16.47)
+    assert values(content, "gap_median") == [pytest.approx(gap + 0.3)]
+    band = 18.35 if sign > 0 else 40 - 18.35
+    assert values(content, "band_x", "CIFAR-10, x") == pytest.approx([band, band + 0.3, band + 3.0])
     assert len(values(content, "band_others")) == 5 * 3
     cifar, tiny = content.tables[1:3]
     row = [cell.replace("\u00a0", " ") for cell in cifar.rows[0]]
@@ -195,7 +199,7 @@ def test_curves_compare_variations_of_score_and_distance():
     assert values(content, "variation_ratio", "digits, x") == [pytest.approx((1 / 6) / (2 / 10))]
     assert values(content, "share_ratio", "digits, x") == [pytest.approx((1 / 4) / (2 / 20))]
     row = [cell.replace("\u00a0", " ") for cell in content.tables[0].rows[0]]
-    assert row == ["digits", X, "0.1", "1", "16.7", "20.0", "25.0", "10.0", "–", "–"]
+    assert row == ["digits", X, "0.1", "16.7", "20.0", "25.0", "10.0", "–", "–"]
     first, second = (picture.figure.axes[0] for picture in content.pictures)
     assert [line.get_ydata().tolist() for line in first.lines] == [[900.0, 30.0, 20.0, 12.0, 10.0, 8.0]] * 6
     assert second.lines[0].get_ydata()[-1] == 7.0
@@ -300,7 +304,8 @@ def test_without_one_of_the_convex_runs_there_is_no_ratio():
 def test_offsets_that_end_apart_are_a_spread_over_seeds(three_seeds):
     def curves(entry):
         shift = float(entry.spec.seed) if entry.labels["objective"] == X else 0.0
-        return {k: v + shift * (k != "generator_iteration") for k, v in history(0.0).items()}
+        last = np.arange(400) >= 360  # before the last tenth all seeds agree
+        return {k: v + shift * last * (k != "generator_iteration") for k, v in history(0.0).items()}
 
     content = lgan_stability.report(made_up("lgan_stability", dict_of_nothing, curves=curves, params=three_seeds))
     assert values(content, "seed_spread", "digits, weight 1, x") == [pytest.approx(1 / 2)]
