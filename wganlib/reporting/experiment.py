@@ -50,6 +50,8 @@ def build(name: str, plan: Plan, experiment: Experiment, results: Path) -> tuple
         "scoring": _scoring(experiment, tables),
         "settings": settings_lines(experiment.entries),
         "seeds": sorted({int(seed) for seed in runs["seed"]}),
+        # Random architectures are repetitions too.
+        "single": runs["seed"].nunique() == 1 and not isinstance(experiment.scale.architectures, int),
         "runs": len(runs),
         "diverged": [f"{row['run'].rpartition('-')[2]} ({row['outcome']})" for row in failed.to_dict("records")],
         "seconds": round(float(runs.drop_duplicates("run")["seconds"].sum()), 1),
