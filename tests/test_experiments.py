@@ -123,3 +123,35 @@ def test_methods_are_an_axis_and_own_runs_come_seed_by_seed():
     params["scales"]["demo"]["seeds"] = [1, 0]
     found = [(e.labels["method"], e.spec.seed, e.spec.method.objective) for e in expanded(params)]
     assert found == [("wgan_gp", 1, "wgan"), ("lgan", 1, "sqrt"), ("wgan_gp", 0, "wgan"), ("lgan", 0, "sqrt")]
+
+
+def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s_judge():
+    demo, gpu = (load_plan(REPOSITORY / "params", scale) for scale in ("demo", "gpu"))
+    limited = [run for run in demo.run_keys("mnist_overfitting") if demo.runs[run].dataset.train_limit]
+    assert limited
+    assert {demo.classifier_of(run).key for run in limited} == {demo.classifier_of(demo.run_keys("table2")[0]).key}
+    assert {demo.classifier_of(run) for run in demo.run_keys("language_model")} == {None}
+    (judge,) = {gpu.classifier_of(run).canonical() for run in gpu.run_keys("lsun_matrix")}
+    assert json.loads(judge)["dataset"] == {"name": "tiny_imagenet", "image_size": 64}
+    assert json.loads(judge)["judged"] == {"name": "image_folder", "folder": "rooms", "image_size": 64}
+    assert set(demo.classifiers()) == {demo.classifier_of(run).key for run in demo.runs if demo.classifier_of(run)}
+
+
+def test_architectures_of_the_random_set_have_l2_where_the_critic_is_normalised():
+    plan = load_plan(REPOSITORY / "params", "demo")
+    for entry in plan.experiment("table2").entries:
+        assert entry.spec.method.critic_l2 == (1e-3 if entry.labels["critic_normalized"] else 0.0)
+        assert entry.spec.dataset == plan.params.dataset
+        assert entry.spec.architecture.width == plan.params.width
+
+
+def test_an_option_s_data_set_replaces_the_scale_s():
+    params = base()
+    params["groups"]["a"]["spec"]["generator_iterations"] = 1
+    data = {"name": "cifar10", "image_size": 32}
+    params["groups"]["a"]["axes"] = {
+        "data": {"digits": {}, "limited": {"dataset": {"train_limit": 9}}, "CIFAR-10": {"dataset": data}}
+    }
+    found = [e.spec.dataset.model_dump(exclude_none=True) for e in expanded(params)]
+    digits = {"name": "digits", "image_size": 16}
+    assert found == [digits, digits | {"train_limit": 9}, data]
