@@ -81,6 +81,22 @@ def test_the_frechet_distance_against_closed_forms():
     assert scores.frechet_distance((mean, covariance), (mean, other)) == pytest.approx(expected, rel=1e-8)
 
 
+def test_the_frechet_distance_of_samples_far_out_whose_root_is_not_real(monkeypatch):
+    """As clean-fid refuses it for a generator of unbounded outputs; two covariances that commute have a closed form."""
+
+    def refused(*moments):
+        raise ValueError("Imaginary component 28.3")
+
+    monkeypatch.setattr("cleanfid.fid.frechet_distance", refused)
+    rotation, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))
+    first, second = np.r_[1e12, np.linspace(0, 1, 7)], np.linspace(0.5, 2, 8)
+    covariances = [(rotation * values) @ rotation.T for values in (first, second)]
+    found = scores.frechet_distance((np.zeros(8), covariances[0]), (np.ones(8), covariances[1]))
+    assert found == pytest.approx(8 + ((np.sqrt(first) - np.sqrt(second)) ** 2).sum(), rel=1e-9)
+    small = scores.frechet_distance((np.zeros(8), covariances[1]), (np.ones(8), 4 * covariances[1]))
+    assert small == pytest.approx(8 + second.sum(), rel=1e-9)
+
+
 def test_the_bootstrap_error_is_near_the_spread_of_fresh_samples():
     random = np.random.default_rng(0)
     reference = (np.zeros(4), np.eye(4))

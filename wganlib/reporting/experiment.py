@@ -41,7 +41,7 @@ def build(name: str, plan: Plan, experiment: Experiment, results: Path) -> tuple
         "source": experiment.params.source,
         "claim": experiment.params.claim.strip(),
         "unspecified": list(experiment.params.unspecified),
-        "notes": content.notes,
+        "notes": [*_kind(experiment), *content.notes],
         "tables": [table._asdict() for table in content.tables],
         "pictures": [{"file": f, "caption": p.caption} for f, p in zip(files, content.pictures, strict=True)],
         "lines": [block._asdict() for block in content.lines],
@@ -86,6 +86,14 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         methods=plan.methods,
         published=plan.published,
     )
+
+
+def _kind(experiment: Experiment) -> list[str]:
+    """What a reader must know of the scores."""
+    if experiment.scoring.network != "classifier":
+        return []
+    data = ", ".join(sorted({entry.spec.dataset.name for entry in experiment.entries}))
+    return [f"Scores are a classifier's, on {data}: they do not compare with Inception's, which the paper gives."]
 
 
 def _run(row: dict[Any, Any], tables: Tables) -> dict[str, str]:

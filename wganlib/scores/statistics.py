@@ -37,7 +37,11 @@ def moments(features: Array) -> tuple[Array, Array]:
 
 
 def frechet_distance(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
-    """Squared Fréchet distance between two Gaussians given by (mean, covariance); clean-fid's function."""
+    """Squared Fréchet distance between two Gaussians given by (mean, covariance); clean-fid's function.
+
+    Where its matrix root is not real to rounding, as for samples far outside of the data's range, the trace of the root is
+    taken from the eigenvalues of a symmetric matrix that has the same ones.
+    """
     from cleanfid.fid import frechet_distance as cleanfid_frechet_distance
 
     with warnings.catch_warnings():
@@ -45,7 +49,13 @@ def frechet_distance(first: tuple[Array, Array], second: tuple[Array, Array]) ->
         warnings.simplefilter("ignore", DeprecationWarning)
         # Samples of a collapsed generator have a singular covariance; clean-fid checks the root and regularises where it must.
         warnings.simplefilter("ignore", LinAlgWarning)
-        return float(cleanfid_frechet_distance(first[0], first[1], second[0], second[1]))
+        try:
+            return float(cleanfid_frechet_distance(first[0], first[1], second[0], second[1]))
+        except ValueError:
+            values, vectors = np.linalg.eigh(second[1])
+            root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+            roots = np.sqrt(np.clip(np.linalg.eigvalsh(root @ first[1] @ root), 0, None))
+            return float(((first[0] - second[0]) ** 2).sum() + np.trace(first[1]) + np.trace(second[1]) - 2 * roots.sum())
 
 
 def frechet_standard_error(
