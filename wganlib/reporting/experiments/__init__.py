@@ -147,13 +147,19 @@ def told(values: Iterable[Any], digits: int = 2) -> str:
     found = finite(values)
     if not len(found):
         return "–"
-    mean = f"{found.mean():.{digits}f}".replace("-", "−")
-    return mean if len(found) == 1 else f"{mean} ± {found.std(ddof=1):.{digits}f}"
+    mean = number(float(found.mean()), digits)
+    return mean if len(found) == 1 else f"{mean} ± {number(float(found.std(ddof=1)), digits)}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number in a table; a dash for none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    """A number in a table, a large one by its magnitude; a dash for none.
+
+    >>> number(-1.234), number(693724732.8), number(None)
+    ('−1.23', '6.9e+08', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    return (f"{value:.1e}" if abs(value) >= 1e6 else f"{value:.{digits}f}").replace("-", "−")
 
 
 def by_labels(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
