@@ -65,10 +65,10 @@ def test_another_version_s_texts_and_too_long_lines_are_refused_in_one_line(monk
     with pytest.raises(WganlibError, match="sklearn_texts: length: found 5000, the documents allow up to 3832 bytes"):
         load(SPEC.model_copy(update={"length": 5000}))
     assert len(load(SPEC.model_copy(update={"length": 3832})).test) == 1
-    (tmp_path / "descr").mkdir()
+    (tmp_path / "datasets/descr").mkdir(parents=True)
     for index, document in enumerate(texts.documents()):
-        (tmp_path / f"descr/{index}.rst").write_bytes(document)
-    monkeypatch.setattr(texts, "files", lambda _: tmp_path)
+        (tmp_path / f"datasets/descr/{index}.rst").write_bytes(document)
+    monkeypatch.setattr(texts, "package_folder", lambda _: tmp_path)
     with pytest.raises(WganlibError, match=r"descriptions have sha256 .*; install the locked version"):
         load(SPEC)
 
@@ -83,3 +83,12 @@ def test_the_commands_know_it(tmp_path):
     assert f"{len(data.train)} training and {len(data.test)} held-out" in verified
     assert data.sha256 in verified
     assert np.unique(data.train.numpy()).max() < 128
+
+
+def test_digits_are_those_that_scikit_learn_loads(digits):
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = np.random.default_rng(0).permutation(1797)
+    assert np.array_equal(torch.cat([digits.train, digits.test])[:, 0].numpy(), bunch.images.astype(np.uint8)[order])
+    assert np.array_equal(torch.cat([digits.train_labels, digits.test_labels]).numpy(), bunch.target[order])

@@ -82,7 +82,8 @@ def train(
             remove_checkpoint(checkpoints)  # of a training that was killed after its last file
             return str(read_json(folder / "provenance.json")["outcome"])
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # What `use_deterministic_algorithms` sets, which imports the compiler first and takes seconds.
+        torch.set_deterministic_debug_mode("warn")
         images = load_images(spec.dataset)
         trainer = Trainer(spec, images, chosen)
         if has_checkpoint(checkpoints):

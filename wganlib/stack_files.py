@@ -50,7 +50,7 @@ def train_stack(
             _check(folder, stack)
             return folder
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.set_deterministic_debug_mode("warn")
         data = load_all(stack.runs)
         trainer = StackedTrainer(stack, data, chosen)
         if has_checkpoint(checkpoints):

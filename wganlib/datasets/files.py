@@ -1,6 +1,7 @@
 """Where data lie, what is missing, and decoded images kept beside them."""
 
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -27,6 +28,14 @@ def missing(name: str, path: Path, put: str) -> WganlibError:
     return WganlibError(
         f"{name}: {path} is missing; {fetched}{put} below {data_root()} by hand (another folder: set DATA_ROOT)"
     )
+
+
+def package_folder(name: str) -> Path:
+    """The folder of an installed package, found without importing it."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise WganlibError(f"the package {name!r} is not installed: install the locked environment (`make install`)")
+    return Path(found.origin).parent
 
 
 def digest(*arrays: NDArray[Any]) -> str:

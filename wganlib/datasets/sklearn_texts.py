@@ -5,11 +5,11 @@ Source: sklearn/datasets/descr/*.rst of scikit-learn 1.9.1 (BSD 3-clause).
 
 import hashlib
 import re
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wganlib.datasets.files import package_folder
 from wganlib.datasets.images import Images
 from wganlib.datasets.text import encoded
 from wganlib.errors import WganlibError
@@ -49,7 +49,7 @@ def documents() -> list[bytes]:
     Raises:
         WganlibError: they are not those of the locked version.
     """
-    folder = files("sklearn.datasets") / "descr"
+    folder = package_folder("sklearn") / "datasets/descr"
     found = {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".rst")}
     ordered = [found[name] for name in sorted(found)]
     parts = (b"%s %d\n%s" % (name.encode(), len(found[name]), found[name]) for name in sorted(found))

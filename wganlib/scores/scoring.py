@@ -67,7 +67,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     and accuracy are of the judged data set's images, where the spec names one.
     """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     learnt = load_images(spec.dataset)
     # The small network is for the CPU, where it gives the same bytes everywhere that it can.
@@ -143,7 +143,7 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         )
     runs.check_spec(folder, spec)
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")
     outcome = read_json(folder / "provenance.json")["outcome"]
     generators = _generators(spec, scoring, folder, outcome)
     scorer = Scorer(spec, scoring, classifier_folder)
