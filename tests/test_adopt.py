@@ -193,10 +193,10 @@ def test_a_kill_leaves_a_run_that_counts_as_missing_and_the_same_call_completes_
 
 
 def test_snapshots_may_be_missing_after_an_early_end(tmp_path, monkeypatch):
-    def starved(self):
+    def starved(self, logged=False):
         if self.iteration == 1:
             raise MemoryError
-        return original(self)
+        return original(self, logged)
 
     original = Trainer.step
     monkeypatch.setattr(Trainer, "step", starved)

@@ -251,12 +251,12 @@ def test_a_training_that_runs_out_of_memory_has_its_outcome_and_files(tmp_path, 
     spec = make_spec(snapshots=(2, 4))
     original = Trainer.step
 
-    def starved(self):
+    def starved(self, logged=False):
         if self.iteration + 1 == step:
             if kind == "cpu":
                 torch.empty(10**15)  # more than any machine has: the allocator's own error
             raise MEMORY_ERRORS[kind]
-        return original(self)
+        return original(self, logged)
 
     monkeypatch.setattr(Trainer, "step", starved)
     assert runs.train(spec, tmp_path, device="cpu") == "out_of_memory"
@@ -274,7 +274,7 @@ def test_a_training_that_runs_out_of_memory_has_its_outcome_and_files(tmp_path, 
 
 
 def test_other_errors_of_a_step_and_memory_that_ends_elsewhere_are_no_outcome(tmp_path, monkeypatch):
-    def broken(self):
+    def broken(self, logged=False):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with monkeypatch.context() as patch:
@@ -282,7 +282,7 @@ def test_other_errors_of_a_step_and_memory_that_ends_elsewhere_are_no_outcome(tm
         with pytest.raises(RuntimeError, match="mat1"):
             runs.train(make_spec(), tmp_path, device="cpu")
 
-    def starved(self):
+    def starved(self, logged=False):
         raise MEMORY_ERRORS["cuda"]
 
     monkeypatch.setattr(Trainer, "state", starved)

@@ -157,10 +157,10 @@ def test_a_diverged_run_scores_one_without_a_distance(classifier_folder, tmp_pat
 def test_a_run_that_ran_out_of_memory_scores_as_a_diverged_one(classifier_folder, tmp_path, monkeypatch):
     spec, original = make_spec(snapshots=(2, 6)), Trainer.step
 
-    def starved(self):
+    def starved(self, logged=False):
         if self.iteration == 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return original(self)
+        return original(self, logged)
 
     monkeypatch.setattr(Trainer, "step", starved)
     assert runs.train(spec, tmp_path, device="cpu") == "out_of_memory"

@@ -203,8 +203,8 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     ({"scales.demo.groups": {"critic": {}}}, ["unknown group 'critic'", "critics"]),
     ({"scales.demo.group_seeds": {"critic": [0]}}, ["group_seeds", "unknown group 'critic'"]),
     ({"scales.demo.only": {"method": []}}, ["only.method"]),
-    ({"runs_of": "wgan_fig1"}, ["leave groups out"]),
-    ({"groups": {}, "runs_of": "wgan_fig9"}, ["unknown experiment at scale demo 'wgan_fig9'"]),
+    ({"runs_of": "wgan_fig1"}, ["runs_of", "should be an object", "wgan_fig1"]),
+    ({"groups": {}, "runs_of": {"wgan_fig9": {}}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
     ({"groups.critics.spec.architecture.hidden_layers": 0}, ["critics", "hidden_layers", "greater than 0"]),
     ({"claims": "x"}, ["claims", "did you mean 'claim'"]),
     ({"groups.critics.axes.method.penalty.method.constraint.wieght": 1.0}, ["penalty", "wieght"]),
@@ -246,5 +246,11 @@ def test_a_scale_without_the_configured_targets_makes_its_toys(tmp_path: Path) -
     value = yaml.safe_load(path.read_text())
     value["scales"]["gpu"] = {"seeds": [0]}
     path.write_text(yaml.safe_dump(value, allow_unicode=True))
+    for other in (project / "params/experiments").glob("*.yaml"):
+        if other.stem != "table2":
+            other.unlink()
+    tables = yaml.safe_load((project / "params/experiments/table2.yaml").read_text())
+    del tables["scales"]["gpu"]
+    (project / "params/experiments/table2.yaml").write_text(yaml.safe_dump(tables))
     assert dry_run(project, "toys", "--config", "scale=gpu") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
     assert dry_run(project, "all", "--config", "scale=gpu") in ({}, {"all": 1})

@@ -1,5 +1,6 @@
 """A run on disk: train with checkpoints and exact resume, write its folder, score it."""
 
+import functools
 import io
 import json
 import math
@@ -91,6 +92,7 @@ def train(
             for iteration in _snapshots_taken(trainer):
                 load_snapshot(checkpoints, spec, iteration)  # a damaged one is refused now, not at the end
         started = datetime.now(UTC).isoformat(timespec="seconds")
+        commit()  # remembered: the checkout may move on while this trains
         try:
             _train_with_checkpoints(trainer, checkpoints, checkpoint_seconds, stop_at)
             outcome = "diverged" if trainer.diverged else "ok"
@@ -168,7 +170,7 @@ def provenance(device: torch.device, threads: int, data_sha256: str, started: st
     """What is known about how a result was made, besides its spec."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "device": name,
         "threads": threads,
         "data_sha256": data_sha256,
@@ -183,7 +185,8 @@ def provenance(device: torch.device, threads: int, data_sha256: str, started: st
     }
 
 
-def _commit() -> str | None:
+@functools.cache
+def commit() -> str | None:
     """The checkout's commit, with `+changes` where tracked library, workflow or parameter files differ from it."""
     root = Path(__file__).parent.parent
     try:

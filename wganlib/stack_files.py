@@ -56,6 +56,7 @@ def train_stack(
         if has_checkpoint(checkpoints):
             load_checkpoint(trainer, checkpoints)
         started = datetime.now(UTC).isoformat(timespec="seconds")
+        runs.commit()  # remembered: the checkout may move on while this trains
         _train(trainer, checkpoints, checkpoint_seconds)
         digests = " ".join(sorted({images.sha256 for images in data}))
         known = runs.provenance(chosen, threads, digests, started, trainer.seconds)
