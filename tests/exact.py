@@ -8,9 +8,9 @@ import pandas as pd
 from conftest import REPOSITORY
 
 from wganlib.analysis import meets
+from wganlib.plan import load_plan
 from wganlib.reporting.figures import Data
 from wganlib.reporting.style import pdf
-from wganlib.toys import load_toys
 
 FORMULAS = {
     "wgan": (lambda x: x, lambda x: 1.0),
@@ -22,7 +22,7 @@ FORMULAS = {
 
 
 def toy(name, scale="demo"):
-    return load_toys(REPOSITORY / "params", scale)[name]
+    return load_plan(REPOSITORY / "params", scale).toys[name]
 
 
 def frame(findings):

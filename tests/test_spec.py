@@ -211,7 +211,7 @@ def test_a_plan_needs_no_torch():
 def test_two_experiments_that_share_a_run_score_it_alike(tmp_path):
     params = copy_params(tmp_path)
     edit_yaml(params / "experiments/check_baseline.yaml", **{"scales.demo.seeds": [0], "scales.demo.scoring": {"splits": 5}})
-    with pytest.raises(WganlibError, match="is scored otherwise by experiment 'check'"):
+    with pytest.raises(WganlibError, match=r"experiments 'check' and 'check_baseline' have the run .* another scoring"):
         load_plan(params, "demo")
 
 
@@ -272,6 +272,13 @@ def test_two_experiments_share_a_run(tmp_path):
             "runs_of",
             {"table3": {}},
             ["runs_of", "unknown experiment at scale demo 'table3'", "table2"],
+        ),
+        ("experiments/check.yaml", "runs_of", {"table2": {"metod": ["wgan_gp"]}}, ["runs_of.table2", "unknown axis 'metod'"]),
+        (
+            "experiments/check.yaml",
+            "runs_of",
+            {"table2": {"method": ["wgangp"]}},
+            ["runs_of.table2.method", "did you mean 'wgan_gp'"],
         ),
         ("experiments/check.yaml", "runs_of", {"check": {}}, ["runs_of", "unknown experiment at scale demo 'check'"]),
         ("experiments/pilot.yaml", "reports", ["table1"], ["'table1' is already made by experiment"]),

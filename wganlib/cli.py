@@ -101,7 +101,7 @@ def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
     loaded = load_plan(params, scale)
     typer.echo(f"scale {loaded.scale}")
     for name, title in loaded.targets().items():
-        typer.echo(f"reports/{name + '.pdf':<24}{title}")
+        typer.echo(f"reports/{name + '.pdf':<28}{title}")
 
 
 @app.command()

@@ -184,8 +184,8 @@ class Plan:
             first = self._scorings.setdefault(entry.run, how)
             if first[1:] != how[1:]:
                 raise WganlibError(
-                    f"{where}: its run {entry.run} is scored otherwise by experiment {first[0]!r}: let both have the same "
-                    "scoring and judge"
+                    f"{where}: experiments {first[0]!r} and {experiment.name!r} have the run {entry.run} (own or by runs_of), "
+                    "but another scoring or judge: let both have the same"
                 )
             self.runs.setdefault(entry.run, entry.spec)
         self.experiments[experiment.name] = experiment
@@ -224,9 +224,10 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
     for name in toys.names():
         if name in plan.reports():
             raise WganlibError(f"{toys.paths[name]}: experiment {plan.reports()[name]!r} has a report of this name")
+        entries = toys.entries(name)
         source = next(iter(toys.params[name].runs_of), name)
         size = toys.params[source].scales[scale].runs_per_stack
-        plan.toys[name] = toy(name, toys.params[name], toys.params[name].scales[scale], toys.entries(name), size)
+        plan.toys[name] = toy(name, toys.params[name], toys.params[name].scales[scale], entries, size)
     return plan
 
 
@@ -257,6 +258,7 @@ class _Folder:
                     others = set(self.names()) - {name, *asked_by}
                     raise WganlibError(f"{where}: runs_of: {unknown(f'experiment at scale {self.scale}', other, others)}")
                 entries = self.entries(other, (*asked_by, name))
+                _check_wanted(self.params[other], entries, wanted, f"{where}: runs_of.{other}")
                 found += (e for e in entries if all(e.labels.get(axis) in options for axis, options in wanted.items()))
             try:
                 found += expand(params, params.scales[self.scale], self.around, f"{where}: scales.{self.scale}")
@@ -265,6 +267,24 @@ class _Folder:
                 raise WganlibError(text if text.startswith(where) else f"{where}: scales.{self.scale}: {text}") from None
             self._expanded[name] = tuple(found)
         return self._expanded[name]
+
+
+def _check_wanted(params: ExperimentParams, entries: tuple[Entry, ...], wanted: dict[str, tuple[str, ...]], where: str) -> None:
+    """Refuse axes and options that another experiment has at no scale: its runs would be left out silently."""
+    known: dict[str, set[str]] = {}
+    for group in params.groups.values():
+        for axis, options in group.all_axes().items():
+            known.setdefault(axis, set()).update(options)
+    for entry in entries:
+        for axis, label in entry.labels.items():
+            if axis not in NO_AXES:
+                known.setdefault(axis, set()).add(str(label))
+    for axis, chosen in wanted.items():
+        if axis not in known:
+            raise WganlibError(f"{where}: {unknown('axis', axis, known)}")
+        for option in chosen:
+            if option not in known[axis]:
+                raise WganlibError(f"{where}.{axis}: {unknown('option', option, known[axis])}")
 
 
 def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
