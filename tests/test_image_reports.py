@@ -4,6 +4,7 @@ import pytest
 from made_up import made_up, values
 
 from wganlib.reporting.experiments import cifar_table3
+from wganlib.reporting.experiments.common import score_table
 
 
 def test_table3_heads_the_last_checkpoint_and_names_the_best_one():
@@ -31,3 +32,12 @@ def test_a_failed_run_is_counted_and_in_no_mean():
     content = cifar_table3.report(made_up("cifar_table3", scores, lambda e: {150: scores(e)}))
     assert content.tables[0].rows[0][1:3] == ["2 of 3", "6.00 ± 0.00"]
     assert len(values(content, "gain")) == 2
+
+
+def test_the_table_of_scores_leaves_failed_runs_out_of_every_mean():
+    def scores(entry):
+        failed = entry.spec.seed == 1
+        return {"outcome": "diverged" if failed else "ok", "classifier_score": 1.0 if failed else 6.0 + entry.spec.seed}
+
+    table = score_table(made_up("cifar_table3", scores), ["model"], "Scores.")
+    assert table.rows[0][:3] == ["unsupervised", "2 of 3", "7.00 ± 1.41"]
