@@ -13,10 +13,10 @@ from pathlib import Path
 
 from scipy.optimize import minimize
 
-from wganlib.cost import run_seconds
 from wganlib.files import read_json
-from wganlib.params import Throughput
-from wganlib.plan import load_plan
+from wganlib.planning.cost import run_seconds
+from wganlib.planning.params import Throughput
+from wganlib.planning.plan import load_plan
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from wganlib.plan import load_plan
-from wganlib.stack_files import load_all
-from wganlib.stacked import StackedTrainer
-from wganlib.stacks import StackSpec
-from wganlib.training import Trainer
+from wganlib.planning.plan import load_plan
+from wganlib.spec.stack import StackSpec
+from wganlib.training.stacked_trainer import StackedTrainer
+from wganlib.training.stacks import load_all
+from wganlib.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 

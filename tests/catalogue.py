@@ -7,7 +7,7 @@ the layers' shapes, where they state none; shown in docs/parts.md.
 from typing import Any, NamedTuple
 
 from wganlib.architectures import random_set
-from wganlib.spec import DatasetSpec
+from wganlib.datasets.spec import DatasetSpec
 
 BEDROOMS = {"name": "lsun_bedrooms", "image_size": 64}
 CIFAR = {"name": "cifar10", "image_size": 32}

@@ -14,9 +14,10 @@ import yaml
 from safetensors.torch import load_file
 
 from wganlib.architectures import random_set
-from wganlib.datasets.images import Images
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
-from wganlib.spec import DatasetSpec, Spec
+from wganlib.spec.run import Spec
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from conftest import REPOSITORY
 
-from wganlib.analysis import meets
-from wganlib.plan import load_plan
-from wganlib.reporting.figures import Data
+from wganlib.measuring.study import meets
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.pictures import Data
 from wganlib.reporting.style import pdf
 
 FORMULAS = {

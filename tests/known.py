@@ -5,13 +5,10 @@ from collections.abc import Callable
 import pandas as pd
 from torch import Tensor, nn
 
-from wganlib.analysis import (
-    Findings,
-    Member,
-)
 from wganlib.datasets.loading import load
-from wganlib.spec import Spec
-from wganlib.stack_files import Trained
+from wganlib.measuring.study import Findings, Member
+from wganlib.spec.run import Spec
+from wganlib.training.stacks import Trained
 
 
 class Critic(nn.Module):

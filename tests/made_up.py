@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from wganlib.experiments import Entry
-from wganlib.plan import load_plan
-from wganlib.reporting.experiments import Content, Tables
+from wganlib.planning.experiment import Entry
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.content import Content, Tables
 
 NOTHING: Callable[[Entry], dict[Any, Any]] = lambda entry: {}  # noqa: E731
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, copy_params, edit_yaml, make_spec, wganlib
 
-from wganlib import runs
+from wganlib.training import runs
 
 
 def refused(done, *words):

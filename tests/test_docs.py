@@ -18,11 +18,11 @@ from pydantic import TypeAdapter
 from wganlib import architectures
 from wganlib.architectures import ArchitectureSpec
 from wganlib.errors import parse
-from wganlib.method import Clipping, CriticWarmup, GradientPenalty, MethodSpec, OptimizerSpec
+from wganlib.methods.method import Clipping, CriticWarmup, GradientPenalty, MethodSpec, OptimizerSpec
+from wganlib.methods.objectives import condition_11, objective
 from wganlib.numerics import names
-from wganlib.objectives import condition_11, objective
-from wganlib.records import COLUMNS
-from wganlib.spec import Spec
+from wganlib.spec.run import Spec
+from wganlib.training.records import COLUMNS
 
 PARTS = REPOSITORY / "docs/parts.md"
 BEGIN, END = "<!-- architectures -->\n", "<!-- /architectures -->"
@@ -159,7 +159,8 @@ def _python_blocks(page):
 
 
 def test_a_loss_of_your_own_takes_15_lines_and_they_run(monkeypatch, capsys):
-    from wganlib import numerics, objectives
+    from wganlib import numerics
+    from wganlib.methods import objectives
 
     (code,) = _python_blocks("docs/own-method.md")
     assert len([line for line in code.splitlines() if line.strip()]) <= 15

@@ -10,7 +10,7 @@ import typer
 from wganlib.errors import WganlibError
 
 if TYPE_CHECKING:
-    from wganlib.plan import Plan
+    from wganlib.planning.plan import Plan
 
 app = typer.Typer(
     help="Plan, train, score and check GAN experiments. Progress bars show on a terminal only.",
@@ -41,9 +41,9 @@ def plan(
     params: Params = Path("params"),
 ) -> None:
     """Show the runs of each experiment, with estimated operations and device hours."""
-    from wganlib.cost import run_flops, run_seconds
     from wganlib.files import write_json
-    from wganlib.plan import load_plan
+    from wganlib.planning.cost import run_flops, run_seconds
+    from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
     if experiment in loaded.toys:
@@ -96,7 +96,7 @@ def _toy_lines(plan: "Plan", names: list[str]) -> list[str]:
 @app.command("list")
 def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
     """List every report that this scale makes; `snakemake --cores all reports/<name>.pdf` makes one."""
-    from wganlib.plan import load_plan
+    from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
     typer.echo(f"scale {loaded.scale}")
@@ -117,11 +117,11 @@ def train(
     ] = None,
 ) -> None:
     """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
-    from wganlib.plan import read_spec
-    from wganlib.spec import Spec
+    from wganlib.planning.plan import read_spec
+    from wganlib.spec.run import Spec
 
     run = read_spec(Spec, spec, "spec")
-    from wganlib import runs
+    from wganlib.training import runs
 
     try:
         outcome = runs.train(
@@ -148,7 +148,7 @@ def adopt(
     results: Results = Path("results"),
 ) -> None:
     """Take over runs that `wganlib train` made elsewhere; all are checked before a file is written."""
-    from wganlib.adopt import adopt as adopt_runs
+    from wganlib.training.adopt import adopt as adopt_runs
 
     for line in adopt_runs(folder, results):
         typer.echo(line)
@@ -163,11 +163,11 @@ def stack(
     checkpoint_seconds: CheckpointSeconds = 30.0,
 ) -> None:
     """Train a stack, many toy runs as one program, or go on from its checkpoint."""
-    from wganlib.plan import read_spec
-    from wganlib.stacks import StackSpec
+    from wganlib.planning.plan import read_spec
+    from wganlib.spec.stack import StackSpec
 
     what = read_spec(StackSpec, spec, "stack")
-    from wganlib.stack_files import train_stack
+    from wganlib.training.stacks import train_stack
 
     try:
         folder = train_stack(what, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
@@ -188,11 +188,11 @@ def classifier(
     threads: Threads = 1,
 ) -> None:
     """Train the classifier that scores a data set's runs; SPEC is a classifier's."""
-    from wganlib.plan import read_spec
-    from wganlib.spec import ClassifierSpec, ScoringSpec
+    from wganlib.planning.plan import read_spec
+    from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 
     what, how = read_spec(ClassifierSpec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
-    from wganlib.scores.scoring import make_classifier
+    from wganlib.scoring.scorer import make_classifier
 
     folder = results / "classifiers" / what.key
     make_classifier(what, how, folder, threads)
@@ -208,11 +208,12 @@ def score(
     threads: Threads = 1,
 ) -> None:
     """Score a trained run: classifier score, Fréchet classifier distance, a sheet of samples."""
-    from wganlib.plan import read_spec
-    from wganlib.spec import ScoringSpec, Spec
+    from wganlib.planning.plan import read_spec
+    from wganlib.spec.run import Spec
+    from wganlib.spec.scoring import ScoringSpec
 
     run, how = read_spec(Spec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
-    from wganlib.scores.scoring import score_run
+    from wganlib.scoring.scorer import score_run
 
     folder = results / "runs" / run.key
     score_run(run, how, folder, classifier, threads)
@@ -232,14 +233,15 @@ def sample(
         raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
     from wganlib.errors import parse
     from wganlib.files import read_json, write_atomic
-    from wganlib.spec import Spec
+    from wganlib.spec.run import Spec
 
     if not (run / "spec.json").exists():
         raise WganlibError(f"{run}: no such run; train it first: `wganlib train SPEC`")
     spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
-    from wganlib import runs, training
-    from wganlib.scores import sheets
+    from wganlib.scoring import sheets
     from wganlib.streams import stream
+    from wganlib.training import runs
+    from wganlib.training import trainer as training
 
     generator = runs.load_generator(run, spec)
     count = rows * columns
@@ -257,8 +259,8 @@ def collect(
     results: Results = Path("results"),
 ) -> None:
     """Gather an experiment's scored runs into tables under RESULTS/<scale>/<experiment>/."""
-    from wganlib.plan import load_plan
-    from wganlib.results import collect as collect_runs
+    from wganlib.collecting.tables import collect as collect_runs
+    from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
     collect_runs(loaded, loaded.experiment(experiment), results)
@@ -273,11 +275,11 @@ def analyse(
     results: Results = Path("results"),
 ) -> None:
     """Measure what a toy experiment's figure shows, on its trained stacks, under RESULTS/<scale>/<experiment>/."""
-    from wganlib.plan import load_plan
+    from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
     toy = loaded.toy(experiment)
-    from wganlib.analysis import analyse as analyse_toy
+    from wganlib.measuring.study import analyse as analyse_toy
 
     typer.echo(str(analyse_toy(toy, results, results / loaded.scale / experiment)))
 
@@ -291,7 +293,7 @@ def report(
     reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
 ) -> None:
     """Typeset a report or a figure from collected tables."""
-    from wganlib.plan import load_plan
+    from wganlib.planning.plan import load_plan
     from wganlib.reporting import write_report
 
     typer.echo(str(write_report(name, load_plan(params, scale), results, reports)))
@@ -304,8 +306,8 @@ def check(
     record: Annotated[bool, typer.Option("--record", help="Write the baseline from the table instead of checking.")] = False,
 ) -> None:
     """Compare scores with a baseline's seed spread; exits 1 when one regressed."""
-    from wganlib.baseline import compare, load_baseline, record_baseline, render
-    from wganlib.results import read_table
+    from wganlib.collecting.tables import read_table
+    from wganlib.judging.baseline import compare, load_baseline, record_baseline, render
 
     scores = read_table(table)
     if record:
@@ -361,9 +363,9 @@ def data_verify(
 ) -> None:
     """Read a whole data set and print its counts and content hash."""
     from wganlib.datasets import DATASETS
+    from wganlib.datasets.spec import DatasetSpec
     from wganlib.errors import parse, unknown
-    from wganlib.plan import read_spec
-    from wganlib.spec import DatasetSpec
+    from wganlib.planning.plan import read_spec
 
     if spec in DATASETS:
         side = DATASETS[spec].side or (64 if DATASETS[spec].kind == "images" else None)

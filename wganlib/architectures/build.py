@@ -1,4 +1,4 @@
-"""From a spec's architecture to modules with initial weights."""
+"""From an architecture and a shape of data to modules with initial weights."""
 
 from typing import Any
 
@@ -6,34 +6,27 @@ import torch
 from torch import nn
 
 from wganlib import architectures
+from wganlib.architectures import ArchitectureSpec
 from wganlib.architectures.modules import Linear, Stack, Weights
-from wganlib.spec import Spec
+from wganlib.datasets import DataShape
 
 
-def build_generator(spec: Spec, stream: torch.Generator) -> Stack | None:
+def build_generator(architecture: ArchitectureSpec, data: DataShape, stream: torch.Generator) -> Stack | None:
     """The generator with initial weights drawn from `stream`: noise [N, latent_size] -> examples [N, ...] of the data's shape.
 
     None for the toys' generators that have no network. A conditional generator takes labels [N] as its second argument.
     """
-    return _build(spec, "generator", stream)
+    nodes, inputs = architectures.nodes(architecture, data, "generator")
+    return Stack(nodes, inputs, stream, data.classes) if nodes else None
 
 
-def build_critic(spec: Spec, stream: torch.Generator) -> Stack:
+def build_critic(architecture: ArchitectureSpec, data: DataShape, stream: torch.Generator) -> Stack:
     """The critic with initial weights drawn from `stream`: examples [N, ...] -> values [N, 1].
 
     A conditional critic gives [N, 1 + classes]: the value, then the class logits.
     """
-    critic = _build(spec, "critic", stream)
-    assert critic is not None
-    if spec.method.constraint.kind == "spectral_normalization":
-        spectrally_normalize(critic, stream)
-    return critic
-
-
-def _build(spec: Spec, network: architectures.Network, stream: torch.Generator) -> Stack | None:
-    data = spec.dataset.shape
-    nodes, inputs = architectures.nodes(spec.architecture, data, network)
-    return Stack(nodes, inputs, stream, data.classes) if nodes else None
+    nodes, inputs = architectures.nodes(architecture, data, "critic")
+    return Stack(nodes, inputs, stream, data.classes)
 
 
 def spectrally_normalize(critic: nn.Module, stream: torch.Generator) -> None:

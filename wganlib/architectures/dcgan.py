@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from wganlib.architectures.layers import Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
-from wganlib.parts import Part, PositiveInt, Width
+from wganlib.fields import Part, PositiveInt, Width
 
 
 class CifarDcganSpec(Part):

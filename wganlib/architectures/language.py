@@ -4,7 +4,7 @@ from typing import Literal
 
 from wganlib.architectures.layers import Node, Op, Residual, conv, linear, scaled
 from wganlib.datasets import DataShape
-from wganlib.parts import Part, PositiveInt, Width
+from wganlib.fields import Part, PositiveInt, Width
 
 
 class LanguageSpec(Part):

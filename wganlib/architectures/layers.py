@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from wganlib.datasets import DataShape
-from wganlib.parts import Nonlinearity, Normalization
+from wganlib.fields import Nonlinearity, Normalization
 
 Shape = tuple[int, ...]
 

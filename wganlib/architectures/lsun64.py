@@ -10,7 +10,7 @@ from pydantic import model_validator
 from wganlib.architectures.layers import FAN_IN, GLOROT, Init, Node, Op, Residual, conv, deconv, linear, scaled, start_side
 from wganlib.architectures.resnet import Style, block
 from wganlib.datasets import DataShape
-from wganlib.parts import Nonlinearity, Normalization, Part, PositiveInt, Width
+from wganlib.fields import Nonlinearity, Normalization, Part, PositiveInt, Width
 
 Variant = Literal["dcgan", "constant_filters", "mlp", "no_normalization", "gated", "tanh", "resnet101", "resnet"]
 

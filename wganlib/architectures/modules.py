@@ -27,7 +27,7 @@ from wganlib.architectures.layers import (
     Shape,
     output_shape,
 )
-from wganlib.parts import Normalization
+from wganlib.fields import Normalization
 
 
 def gated(x: Tensor) -> Tensor:

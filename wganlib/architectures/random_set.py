@@ -13,7 +13,7 @@ import numpy as np
 from wganlib.architectures.layers import Node, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
 from wganlib.errors import WganlibError
-from wganlib.parts import Part, PositiveInt, Width
+from wganlib.fields import Part, PositiveInt, Width
 
 Activation = Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu"]
 """Table 1's nonlinearities, and ELU for appendix D."""

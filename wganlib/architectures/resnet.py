@@ -20,7 +20,7 @@ from wganlib.architectures.layers import (
     start_side,
 )
 from wganlib.datasets import DataShape
-from wganlib.parts import Normalization, Part, PositiveInt, Width
+from wganlib.fields import Normalization, Part, PositiveInt, Width
 
 
 class Style(NamedTuple):

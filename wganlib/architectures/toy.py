@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from wganlib.architectures.layers import FAN_IN, GLOROT, Dense, Init, Node, Op, linear, scaled
 from wganlib.datasets import DataShape
-from wganlib.parts import Part, PositiveInt, Width
+from wganlib.fields import Part, PositiveInt, Width
 
 INITIALIZATIONS = {
     "he": FAN_IN,

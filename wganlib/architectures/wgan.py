@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from wganlib.architectures.layers import TORCH, Init, Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
-from wganlib.parts import Part, PositiveInt, Width
+from wganlib.fields import Part, PositiveInt, Width
 
 CODE: dict[str, Any] = {"init": Init("normal", 0.02), "bias": False}
 NORMALIZED: dict[str, Any] = {"normalization": "batch", "norm_std": 0.02}

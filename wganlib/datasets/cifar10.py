@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.files import Pixels, digest, missing, tensor
-from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.sources import data_root
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wganlib.datasets.files import package_folder
-from wganlib.datasets.images import Images
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.reading import package_folder
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 """Of the pixels as uint8 followed by the labels as uint8."""

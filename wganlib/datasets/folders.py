@@ -7,11 +7,11 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.files import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
-from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.sources import data_root
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 HELD_OUT = 10

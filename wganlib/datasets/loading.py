@@ -7,18 +7,18 @@ import numpy as np
 import torch
 
 from wganlib.datasets.cifar10 import load_cifar10
+from wganlib.datasets.dataset import Images
 from wganlib.datasets.digits import load_digits
 from wganlib.datasets.folders import load_flowers102, load_image_folder, load_tiny_imagenet
 from wganlib.datasets.imagenet32 import load_imagenet32
-from wganlib.datasets.images import Images
 from wganlib.datasets.lsun import load_lsun
 from wganlib.datasets.mnist import load_mnist
 from wganlib.datasets.pairs import load_pairs
 from wganlib.datasets.sklearn_texts import load_sklearn_texts
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import load_text
 from wganlib.datasets.toys import load_toy
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 LOADERS: dict[str, Callable[[DatasetSpec], Images]] = {
     "digits": load_digits,

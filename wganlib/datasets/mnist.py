@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wganlib.datasets.files import Pixels, digest, missing, tensor
-from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.sources import data_root
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 PARTS = {"train": 60_000, "t10k": 10_000}
 

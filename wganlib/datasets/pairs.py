@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from wganlib.datasets.cifar10 import load_cifar10
+from wganlib.datasets.dataset import Images, scaled
 from wganlib.datasets.digits import load_digits
-from wganlib.datasets.files import digest
-from wganlib.datasets.images import Images, scaled
+from wganlib.datasets.reading import digest
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.toys import ROWS
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 CHOSEN = (1400, 1621, 808, 809, 3687, 6815, 2100, 4037, 9154, 8532)
 """Training images of CIFAR-10 in the official order (ZhimingZhou/LGANs-for-reproduce, gan_synthetic4.3.py)."""

@@ -9,11 +9,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.files import package_folder
-from wganlib.datasets.images import Images
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.reading import package_folder
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import encoded
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 SHA256 = "7bd6e350159f21ab7ba4bc10b941df7d62069ee3ac60d59f66d08af22918e2bb"
 """Of each document's name, its number of bytes and its bytes, in the order of names."""

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wganlib.datasets.files import digest, missing, tensor
-from wganlib.datasets.images import Images
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.reading import digest, missing, tensor
 from wganlib.datasets.sources import data_root
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.spec import DatasetSpec
 
 PAD = b"`"
 """Official code's padding, which also occurs as a character of tokenised quotes."""

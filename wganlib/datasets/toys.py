@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wganlib.datasets.files import digest
-from wganlib.datasets.images import Images
-from wganlib.spec import DatasetSpec
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.reading import digest
+from wganlib.datasets.spec import DatasetSpec
 
 Draw = Callable[[int, torch.Generator], Tensor]
 

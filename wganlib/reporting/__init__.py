@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from wganlib.errors import unknown
-from wganlib.plan import Plan
+from wganlib.planning.plan import Plan
 
 
 def write_report(name: str, plan: Plan, results: Path, reports: Path) -> Path:
@@ -13,7 +13,9 @@ def write_report(name: str, plan: Plan, results: Path, reports: Path) -> Path:
     Raises:
         WganlibError: no experiment of the plan makes a report of that name, or a collected table is missing.
     """
-    from wganlib.reporting import experiment, pilot, table1, table2, toy
+    from wganlib.experiments import pilot, table1, table2
+    from wganlib.reporting import report as experiment
+    from wganlib.reporting import toy
 
     pdf = reports / plan.scale / f"{name}.pdf"
     if name in plan.toys:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from wganlib.collecting.tables import read_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json
-from wganlib.reporting.figures import Data, Picture
-from wganlib.reporting.quantities import grouped
+from wganlib.planning.toys import Toy
+from wganlib.reporting.criteria import grouped
+from wganlib.reporting.pictures import Data, Picture
 from wganlib.reporting.style import pdf
-from wganlib.results import read_table
-from wganlib.toys import Toy
 
 COLUMNS = ["quantity", "case", "seed", "value", "expected", "criterion"]
 
@@ -31,7 +31,7 @@ def build(toy: Toy, scale: str, folder: Path) -> tuple[dict[str, Any], dict[str,
             arrays = dict(stored)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise WganlibError(f"{folder / 'arrays.npz'}: not readable ({error}); run `wganlib analyse {toy.name}`") from None
-    figure = importlib.import_module(f"wganlib.reporting.figures.{toy.name}")
+    figure = importlib.import_module(f"wganlib.experiments.{toy.name}")
     pictures: list[Picture] = figure.draw(Data(arrays, quantities, facts, toy.settings))
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(pictures, 1)}
     numbers = {

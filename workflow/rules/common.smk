@@ -9,8 +9,8 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from wganlib.errors import WganlibError
-from wganlib.plan import PLAN_REPORTS, load_plan
-from wganlib.workflow import (
+from wganlib.planning.plan import PLAN_REPORTS, load_plan
+from wganlib.planning.snakemake import (
     check_config,
     code_digest,
     distrust,

@@ -30,11 +30,10 @@ rule report:
         claim=lambda wildcards: claim(wildcards.report),
         code=code_digest(
             "reporting/*.py",
-            "reporting/experiments/*.py",
             "reporting/templates/*",
-            "statistics.py",
-            "quantities.py",
-            "describe.py",
+            "experiments/*.py",
+            "judging/*.py",
+            "planning/describe.py",
         ),
     shell:
         "python -m wganlib report {wildcards.report} --scale {wildcards.scale} > {log} 2>&1"

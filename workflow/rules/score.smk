@@ -67,6 +67,6 @@ rule collect:
         "../envs/wganlib.yaml"
     params:
         entries=lambda wildcards: PLAN.experiment(wildcards.experiment).digest(),
-        code=code_digest("results.py", "browse.py"),
+        code=code_digest("collecting/*.py"),
     shell:
         "python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"

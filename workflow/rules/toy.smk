@@ -37,7 +37,12 @@ rule analyse:
         "../envs/wganlib.yaml"
     params:
         experiment=lambda wildcards: PLAN.toy(wildcards.toy).digest(),
-        code=code_digest("analysis/*.py", "quantities.py", "describe.py"),
+        code=code_digest(
+            "measuring/*.py",
+            "experiments/*.py",
+            "judging/quantities.py",
+            "planning/describe.py",
+        ),
     shell:
         "exec python -m wganlib analyse {wildcards.toy} --scale {wildcards.scale} > {log} 2>&1"
 
@@ -60,8 +65,6 @@ rule figure:
         "../envs/wganlib.yaml"
     params:
         experiment=lambda wildcards: PLAN.toy(wildcards.toy).digest(),
-        code=code_digest(
-            "reporting/*.py", "reporting/figures/*.py", "reporting/templates/*"
-        ),
+        code=code_digest("reporting/*.py", "experiments/*.py", "reporting/templates/*"),
     shell:
         "python -m wganlib report {wildcards.toy} --scale {wildcards.scale} > {log} 2>&1"

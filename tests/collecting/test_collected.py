@@ -1,0 +1,130 @@
+"""Collected tables from made-up runs' folders: labels, flattened scores, medians, sheets."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import REPOSITORY
+from PIL import Image
+
+from wganlib.collecting.tables import collect
+from wganlib.errors import WganlibError
+from wganlib.files import write_json
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.content import finite, told
+from wganlib.reporting.report import load
+
+ITERATIONS = list(range(10, 110, 10))
+
+
+def estimate(value):
+    return {"value": value, "standard_error": value / 100, "num_samples": 2000}
+
+
+def write_runs(plan, name, folder):
+    """Folders of an experiment's runs whose values follow from their seed and place."""
+    experiment = plan.experiment(name)
+    for place, entry in enumerate(experiment.entries):
+        run, value = folder / "runs" / entry.run, 3.0 + entry.spec.seed
+        classifier = plan.classifier_of(entry.run)
+        moment = {
+            "classifier_score": value,
+            "classifier_score_split_std": 0.1,
+            "frechet_classifier_distance": 10.0 * value,
+            "frechet_classifier_distance_standard_error": 1.0,
+            "measures": {"pairwise_ssim": estimate(0.25)},
+        }
+        failed = place == 1
+        scores = moment | {"outcome": "diverged" if failed else "ok", "untrained_classifier_score": 1.5}
+        scores |= {"measures": None} if failed else {}
+        scores |= {"untrained": moment | {"classifier_score": 1.5}, "snapshots": {"50": moment | {"classifier_score": 2.0}}}
+        scores |= {"scoring": json.loads(experiment.scoring.canonical()), "classifier": classifier.key, "run": entry.run}
+        write_json(run / "scores.json", scores)
+        write_json(run / "spec.json", json.loads(entry.spec.canonical()))
+        provenance = {"commit": "c" * 40, "device": "A Processor", "threads": 1, "seconds": 7.5, "sha256": {}}
+        write_json(run / "provenance.json", provenance)
+        losses = [float(i == 4) * 100 + i for i in range(10)]
+        columns = {"generator_iteration": ITERATIONS, "critic_loss": losses, "generator_loss": losses, "seconds": losses}
+        pq.write_table(pa.table(columns), run / "history.parquet")
+        shade = 40 + place
+        for picture in ("samples", "progress"):
+            Image.fromarray(np.full((12, 20, 3), shade, dtype=np.uint8)).save(run / f"{picture}.png")
+        description = {"accuracy": 0.9, "held_out_images": 1, "scoring": {}}
+        real = {"real_training_images": {"classifier_score": 9.0}, "real_held_out_images": {"classifier_score": 8.0}}
+        write_json(folder / "classifiers" / classifier.key / "classifier.json", description | real)
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    results = tmp_path_factory.mktemp("results")
+    plan = load_plan(REPOSITORY / "params", "demo")
+    write_runs(plan, "mnist_overfitting", results)
+    collect(plan, plan.experiment("mnist_overfitting"), results)
+    return plan, results
+
+
+def test_labels_scores_and_measures_stand_in_columns(collected):
+    plan, results = collected
+    tables = load(plan, plan.experiment("mnist_overfitting"), results)
+    entries = plan.experiment("mnist_overfitting").entries
+    assert list(tables.runs["run"]) == [e.run for e in entries]
+    for axis in plan.experiment("mnist_overfitting").axes:
+        assert list(tables.runs[axis]) == [e.labels[axis] for e in entries]
+    assert list(tables.runs["classifier_score"]) == [3.0 + e.spec.seed for e in entries]
+    assert tables.runs["outcome"].tolist() == ["ok", "diverged"] + ["ok"] * (len(entries) - 2)
+    assert np.isnan(tables.runs["pairwise_ssim"][1])
+    assert tables.runs["pairwise_ssim_standard_error"][0] == 0.0025
+    first = tables.snapshots[tables.snapshots["run"] == entries[0].run]
+    assert list(first["generator_iteration"]) == [0, 50]
+    assert list(first["classifier_score"]) == [1.5, 2.0]
+    assert list(first["pairwise_ssim"]) == [0.25, 0.25]
+    assert tables.real["digits"]["real_training_images"] == {"classifier_score": 9.0}
+    metrics = json.loads((results / "demo/mnist_overfitting/metrics.json").read_text())
+    assert sum(one["runs"] for one in metrics.values()) == len(entries)
+    assert sum(one["diverged"] for one in metrics.values()) == 1
+
+
+def test_sheets_are_of_the_first_seed_each_with_its_run(collected):
+    plan, results = collected
+    entries = plan.experiment("mnist_overfitting").entries
+    sheets = load(plan, plan.experiment("mnist_overfitting"), results).sheets
+    first = [(place, e.run) for place, e in enumerate(entries) if e.spec.seed == 0]
+    assert list(sheets) == [run for _, run in first]
+    for place, run in first:
+        assert sheets[run].size == (20, 12)
+        assert set(np.unique(np.asarray(sheets[run]))) == {40 + place}
+
+
+def test_running_medians_leave_a_spike_out_and_thinning_keeps_both_ends(collected, tmp_path):
+    plan, results = collected
+    experiment = plan.experiment("mnist_overfitting")
+    changed = experiment.scale.model_copy(update={"median_iterations": 30, "curve_points": 4})
+    object.__setattr__(experiment, "scale", changed)
+    collect(plan, experiment, results)
+    curves = pd.read_csv(results / "demo/mnist_overfitting/curves.csv")
+    one = curves[curves["run"] == experiment.entries[0].run]
+    # 30 iterations are three logged ones; at the ends two.
+    assert experiment.entries[0].spec.log_every == 10
+    assert list(one["generator_iteration"]) == [10, 40, 70, 100]
+    assert list(one["critic_loss"]) == [0.0, 3.0, 6.0, 9.0]
+    assert list(one["critic_loss_median"]) == [0.5, 3.0, 6.0, 8.5]
+
+
+def test_scores_made_otherwise_are_refused(collected):
+    plan, results = collected
+    run = plan.experiment("mnist_overfitting").entries[0].run
+    path = results / "runs" / run / "scores.json"
+    before = path.read_text()
+    write_json(path, json.loads(before) | {"classifier": "another"})
+    with pytest.raises(WganlibError, match="made with classifier 'another'"):
+        collect(plan, plan.experiment("mnist_overfitting"), results)
+    path.write_text(before)
+
+
+def test_spread_is_over_seeds_and_takes_finite_values_alone():
+    assert told([1.0, 2.0, 4.0]) == "2.33 ± 1.53"
+    assert told([1.0, float("inf")]) == "1.00"
+    assert list(finite([None, 1, float("nan"), 2.5])) == [1.0, 2.5]

@@ -1,0 +1,193 @@
+"""Reports of penalty sides, ELU and the language model from made-up tables whose answers are known."""
+
+import math
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from made_up import made_up, values
+
+from wganlib.experiments import elu, language_model, penalty_sides
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.style import pdf
+from wganlib.spec.run import Spec
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed():
+    yield
+    plt.close("all")
+
+
+def one_sided(entry):
+    return entry.labels.get("penalty") == "one-sided"
+
+
+def advantage(number):
+    """Of the two-sided penalty: it wins architectures 0 to 6, loses 7 to 10 and ties 11."""
+    return 0.0 if number == 11 else 0.5 if number < 7 else -0.1 * number
+
+
+def sides(entry):
+    number = entry.labels["architecture"]
+    return {"classifier_score": 5.0 + (0.0 if one_sided(entry) else advantage(number))}
+
+
+@pytest.mark.parametrize("scale", ["demo", "gpu", "paper"])
+def test_both_penalties_are_trained_alike_but_for_their_form(scale):
+    runs = load_plan(REPOSITORY / "params", scale).experiment("penalty_sides").entries
+    two = {e.labels["architecture"]: e.spec for e in runs if not one_sided(e)}
+    ones = [e for e in runs if one_sided(e)]
+    assert len(ones) == (174 if scale == "paper" else 12)
+    for entry in ones:
+        value = entry.spec.model_dump(mode="json", exclude_none=True, exclude={"numerics"})
+        assert value["method"]["constraint"].pop("form") == "one_sided"
+        value["method"]["constraint"]["form"] = "two_sided"
+        assert Spec(**_tuples(value)) == two[entry.labels["architecture"]]
+
+
+def _tuples(value):
+    return value | {"snapshots": tuple(value["snapshots"])}
+
+
+def test_wins_losses_and_ties_stand_beside_the_papers():
+    content = penalty_sides.report(made_up("penalty_sides", sides))
+    counts, tests = content.tables
+    assert [row[1:] for row in counts.rows[:4]] == [["7", "100"], ["4", "77"], ["1", "–"], ["12", "174"]]
+    # Eleven pairs without the tie: 2 * (C(11,0) + ... + C(11,4)) / 2^11.
+    p = 2 * sum(math.comb(11, k) for k in range(5)) / 2**11
+    assert values(content, "p") == pytest.approx([p])
+    assert values(content, "share") == pytest.approx([7 / 11])
+    assert values(content, "difference") == pytest.approx([(7 * 0.5 - 0.1 * (7 + 8 + 9 + 10)) / 12])
+    assert tests.rows[0] == ["sign test, exact two-sided p", f"{p:.3f}", "0.098", "0.058"]
+    assert tests.rows[2][1:] == ["10", "103", "101"]
+    assert len(content.pictures) == 1
+
+
+def test_more_architectures_of_table_2_than_pairs_are_left_out():
+    tables = made_up("penalty_sides", sides)
+    runs = tables.runs[~((tables.runs["penalty"] == "one-sided") & (tables.runs["architecture"] >= 5))]
+    pairs = penalty_sides.pairs_of(replace(tables, runs=runs))
+    assert sorted(pairs["architecture"]) == [0, 1, 2, 3, 4]
+    assert set(pairs["two_sided"] - pairs["one_sided"]) == {0.5}
+
+
+def test_a_diverged_side_loses_and_an_unscored_one_leaves_its_pair_out():
+    def scores(entry):
+        number = entry.labels["architecture"]
+        if number == 0 and not one_sided(entry):
+            return {"outcome": "diverged", "classifier_score": None}
+        if number == 1 and one_sided(entry):
+            return {"outcome": "out_of_memory", "classifier_score": None}
+        return sides(entry)
+
+    content = penalty_sides.report(made_up("penalty_sides", scores))
+    assert [row[1] for row in content.tables[0].rows] == ["5", "5", "1", "11", "1", "0"]
+
+
+def test_without_a_pair_there_is_no_verdict_and_no_error():
+    content = penalty_sides.report(made_up("penalty_sides", lambda e: {"outcome": "out_of_memory", "classifier_score": None}))
+    assert content.tables[0].rows[3][1] == "0"
+    assert values(content, "share") == []
+    assert pdf(content.pictures[0].figure)
+
+
+ELU_SCORES = {"ReLU": 5.0, "leaky ReLU": 5.5, "smooth ELU": 4.75, "ELU": 2.0, "ELU in the critic alone": 4.0}
+
+
+def elu_scores(entry):
+    return {"classifier_score": ELU_SCORES[entry.labels["nonlinearity"]]}
+
+
+def elu_tables(scores=elu_scores):
+    def norms(entry):
+        return {"generator_iteration": [10, 150], "gradient_norm": [0.5, 1.0]}
+
+    return made_up("elu", scores, lambda e: {50: scores(e), 150: scores(e)}, norms)
+
+
+def test_elu_is_measured_against_relu():
+    content = elu.report(elu_tables())
+    assert values(content, "smooth") == [0.95]
+    assert values(content, "elu", "both networks") == [0.4]
+    assert values(content, "elu", "critic alone") == [0.8]
+    by_name = {row[0]: row for row in content.tables[0].rows}
+    assert by_name["ELU"][5:] == ["0.40", "1 of 1", "could not be trained"]
+    assert by_name["smooth ELU"][5:] == ["0.95", "0 of 1", "trains"]
+    assert content.notes == ["ELU in both networks failed in 1 of 1 run, as in the paper. One seed: inconclusive."]
+
+
+def test_a_trained_elu_reads_as_a_failure_that_is_not_reproduced():
+    content = elu.report(elu_tables(lambda e: {"classifier_score": 5.0}))
+    assert content.notes[0].startswith("The paper's failure is not reproduced: ELU in both networks failed in 0 of 1 run.")
+
+
+def test_a_diverged_elu_counts_as_failed_whatever_relu_scores():
+    def scores(entry):
+        failed = entry.labels["nonlinearity"] == "ELU"
+        return {"outcome": "diverged", "classifier_score": 1.0} if failed else {"classifier_score": 1.5}
+
+    content = elu.report(elu_tables(scores))
+    assert values(content, "elu", "both networks") == [0.0]
+    assert content.notes[0].startswith("ELU in both networks failed")
+
+
+def test_derivatives_are_those_of_the_formulas():
+    x = np.array([-1.0, -0.5, 0.5])
+    value, first, second = elu.derivatives("elu", x)
+    np.testing.assert_allclose(value, [math.exp(-1) - 1, math.exp(-0.5) - 1, 0.5])
+    np.testing.assert_allclose(first, [math.exp(-1), math.exp(-0.5), 1.0])
+    np.testing.assert_allclose(second, [math.exp(-1), math.exp(-0.5), 0.0], atol=1e-15)
+    value, first, second = elu.derivatives("smooth_elu", x)
+    np.testing.assert_allclose(value, np.log1p(np.exp(2 * x + 2)) / 2 - 1)
+    logistic = 1 / (1 + np.exp(-2 * x - 2))
+    np.testing.assert_allclose(first, logistic)
+    np.testing.assert_allclose(second, 2 * logistic * (1 - logistic))
+
+
+def divergences(entry):
+    """WGAN-GP lies 0.1 n above the floor of 0.1 n, GAN 0.25 n above it."""
+    above = {"WGAN-GP": 0.1, "GAN": 0.25}[entry.labels["method"]]
+    found = {}
+    for n in (1, 2, 3, 4):
+        found |= {f"ngram_divergence_{n}": (0.1 + above) * n / 2, f"ngram_divergence_{n}_held_out": 0.05 * n}
+        found |= {f"ngram_divergence_{n}_standard_error": 0.01, f"ngram_divergence_{n}_held_out_standard_error": 0.02}
+    return found
+
+
+def on_the_way(entry):
+    return {0: dict.fromkeys(divergences(entry), 0.9), entry.spec.generator_iterations: divergences(entry)}
+
+
+def norms(entry):
+    return {"generator_iteration": [10, 20, 30, 40, 50], "gradient_norm": [9.0, 9.0, 9.0, 9.0, 1.1]}
+
+
+def test_text_is_measured_above_held_out_lines():
+    tables = made_up(
+        "language_model", divergences, on_the_way, norms, lambda e: [f"{e.labels['method']} {i}" for i in range(64)]
+    )
+    content = language_model.report(tables)
+    for n in (1, 2, 3, 4):
+        assert values(content, f"above_{n}", "WGAN-GP") == pytest.approx([0.05 * n])
+        # The criterion is WGAN-GP's: GAN is expected to miss it.
+        assert values(content, f"above_{n}", "GAN") == []
+        assert values(content, "change", f"WGAN-GP, n = {n}") == pytest.approx([0.1 * n - 0.9])
+    assert values(content, "ratio") == pytest.approx([2.5, 2.5, 2.5])
+    assert values(content, "gradient_norm") == pytest.approx([1.1])
+    assert content.tables[0].rows[1] == ["", "2", "", "0.900", "0.200", "0.010", "0.100", "0.020", "0.100"]
+    assert [block.lines[0] for block in content.lines] == ["WGAN-GP 0", "GAN 0"]
+    assert all(len(block.lines) == 32 for block in content.lines)
+
+
+def test_a_gan_that_diverged_is_infinitely_worse_and_has_no_lines():
+    def scores(entry):
+        return {"outcome": "diverged"} if entry.labels["method"] == "GAN" else divergences(entry)
+
+    tables = made_up("language_model", scores, on_the_way, norms, lambda e: ["a"] * 64)
+    content = language_model.report(tables)
+    assert values(content, "ratio") == [math.inf] * 3
+    assert len(content.lines) == 1
+    assert content.tables[0].rows[4][2:5] == ["0 of 1", "0.900", "–"]

@@ -1,0 +1,343 @@
+"""What each figure on toy distributions measures, on critics that are known, against closed forms and brute force."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from known import expected, member, trained, value
+from scipy.optimize import linear_sum_assignment, minimize_scalar
+from scipy.stats import norm
+from test_stacks import GIVEN, toy
+from torch import Tensor
+
+from wganlib.datasets.loading import load
+from wganlib.experiments import (
+    gp_fig1a,
+    gp_fig1b,
+    gp_toy_training,
+    lgan_fig1,
+    lgan_fig2,
+    lgan_fig3,
+    lgan_fig6_toy,
+    lgan_fig12,
+    wgan_fig1,
+    wgan_fig2,
+)
+from wganlib.measuring import maps
+from wganlib.measuring.study import Member, Study
+from wganlib.streams import stream
+from wganlib.training.networks import build_critic
+
+# Figures.
+
+
+@pytest.mark.parametrize("data", ["gaussians8", "gaussians25"])
+def test_the_modes_are_those_of_the_data(data: str) -> None:
+    places = gp_fig1a.modes(data)
+    assert places is not None
+    centres, half_way = places
+    real = maps.samples(trained(toy(data), lambda x: x[:, 0]), 5000)[0].numpy()
+    distance = np.linalg.norm(real[:, None] - centres, axis=2)
+    assert distance.min(axis=1).max() < 6 * gp_toy_training.STD[data]
+    assert len(set(distance.argmin(axis=1))) == len(centres)
+    # A point half way is as far from its two nearest modes.
+    nearest = np.sort(np.linalg.norm(half_way[:, None] - centres, axis=2), axis=1)
+    np.testing.assert_allclose(nearest[:, 0], nearest[:, 1], rtol=1e-9)
+    assert len(half_way) == {8: 8, 25: 40}[len(centres)]
+
+
+SURFACES = {"grid": 31, "limit": 3.0, "samples": 200}
+
+
+def test_surfaces_of_known_critics() -> None:
+    clipped = toy(constraint={"kind": "clipping", "limit": 0.01})
+    quadratic = member(clipped, lambda x: x[:, 0] ** 2 - x[:, 0] * x[:, 1] + 3, data="8 Gaussians", method="clipping")
+    centres = torch.tensor(gp_fig1a.modes("gaussians8")[0], dtype=torch.float32)  # type: ignore[index]
+    peaks = member(
+        toy(), lambda x: torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), data="8 Gaussians", method="penalty"
+    )
+    study = Study((quadratic, peaks), SURFACES)
+    findings = gp_fig1a.analyse(study)
+    assert value(findings, "beyond_quadratic_clipping") == pytest.approx(0, abs=1e-6)
+    assert value(findings, "beyond_quadratic_penalty") > 0.5
+    assert value(findings, "discrimination", "8 Gaussians, penalty") > 0.9
+    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0.1
+    assert value(findings, "beyond_quadratic_near", "8 Gaussians, clipping") == pytest.approx(0, abs=1e-6)
+    sharp, flat = (value(findings, "discrimination", f"8 Gaussians, {name}") for name in ("penalty", "clipping"))
+    assert value(findings, "discrimination_margin") == pytest.approx(sharp - 5 * max(flat, 0))
+    lowered = member(clipped, lambda x: -torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), **quadratic.labels)
+    findings = gp_fig1a.analyse(Study((lowered, peaks), SURFACES))
+    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0
+    assert value(findings, "discrimination_margin") == pytest.approx(sharp)
+
+
+def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
+    sloping = member(toy(seed=3), lambda x: 1.5 * x[:, 0] - 2 * x[:, 1], data="8 Gaussians", method="penalty")
+    findings = gp_fig1a.analyse(Study((sloping,), SURFACES | {"samples": 800}))
+    assert value(findings, "gradient_norm") == pytest.approx(2.5, rel=1e-5)
+    assert value(findings, "gradient_norm_weight_10") == pytest.approx(2.5, rel=1e-5)
+    # W1 between the data and the data plus noise, again, from other samples.
+    source = torch.Generator().manual_seed(11)
+    real, other = (sloping.run.data.preprocess(torch.zeros(800, 1), source) for _ in range(2))
+    cost = torch.cdist(real, other + torch.randn(other.shape, generator=source)).double().numpy()
+    w1 = cost[linear_sum_assignment(cost)].mean()
+    assert expected(findings, "gradient_norm_weight_10") == pytest.approx(1 + w1 / 20, abs=0.01)
+
+
+def test_the_balance_of_a_scaled_critic() -> None:
+    # f = -k |x - m| for the data at one point: every slope is k, the gap k times the mean distance.
+    spec = toy("two_points", seed=2)
+    point = torch.tensor([1.0, 0.0])
+    distance = math.sqrt(math.pi / 2)  # of a standard normal vector in the plane
+    best = 1 + distance / 20
+    for slope, met in ((best, True), (2.0, False)):
+        cone = member(spec, lambda x, k=slope: -k * (x - point).norm(dim=1), data="8 Gaussians", method="penalty")
+        found = value(gp_fig1a.analyse(Study((cone,), SURFACES)), "balance")
+        assert found == pytest.approx(distance / (20 * (slope - 1)), rel=0.05)
+        assert (abs(found - 1) < 0.05) is met
+
+
+def test_the_optimal_discriminator() -> None:
+    x = np.linspace(-8, 8, 101)
+    real, fake = norm.pdf(x, 0), norm.pdf(x, 5)
+    np.testing.assert_allclose(wgan_fig2.optimum(x), real / (real + fake), rtol=1e-9)
+    slope = (wgan_fig2.optimum(np.array([5 + 1e-4])) - wgan_fig2.optimum(np.array([5 - 1e-4])))[0] / 2e-4
+    given = {"data": "two_gaussians", "architecture": GIVEN}
+    exact = member(toy(**given, constraint={"kind": "none"}), lambda x: 12.5 - 5 * x[:, 0], method="discriminator")
+    straight = member(toy(**given), lambda x: -3 * x[:, 0], method="penalty")
+    bent = member(toy(**given, seed=1), lambda x: -torch.relu(x[:, 0] - 2.5), method="clipping")
+    findings = wgan_fig2.analyse(Study((exact, straight, bent), {"points": 401, "limit": 8.0}))
+    assert value(findings, "optimal_slope_at_fake") == pytest.approx(abs(slope), rel=1e-4)
+    assert value(findings, "discriminator_slope_at_fake") == pytest.approx(abs(slope), rel=1e-2)
+    assert value(findings, "discriminator_error") < 1e-5
+    assert value(findings, "critic_linearity", "penalty") == pytest.approx(1)
+    assert value(findings, "critic_slope_share_at_fake", "penalty") == pytest.approx(1)
+    assert value(findings, "critic_linearity", "clipping") < 0.9
+
+
+def test_layer_norms_are_of_each_layers_output() -> None:
+    spec = toy(architecture={"hidden_layers": 3, "hidden_units": 7})
+    run = trained(spec, build_critic(spec, stream(4, "init")))
+    found = gp_fig1b.layer_norms(run, 3)
+    matrices = [p.detach().double() for p in run.critic.parameters() if p.ndim > 1]
+    biases = [p.detach().double() for p in run.critic.parameters() if p.ndim == 1]
+    size = spec.method.batch_size
+    rows = []
+    for x in torch.cat([part.double() for part in maps.samples(run, size * 3)]):
+        masks, h = [], x
+        for weight, bias in zip(matrices[:-1], biases[:-1], strict=True):
+            z = weight @ h + bias
+            masks.append((z > 0).double())
+            h = torch.relu(z)
+        back, norms = matrices[-1][0], []
+        for layer in (2, 1, 0):
+            norms.insert(0, float(back.norm()))
+            back = (back * masks[layer]) @ matrices[layer]
+        rows.append(norms)
+    np.testing.assert_allclose(found, np.mean(rows, axis=0), rtol=1e-9)
+
+
+def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
+    assert gp_fig1b.slope(np.array([1000.0, 100.0, 10.0])) == pytest.approx(1.0)  # the input's side is the larger: explodes
+    assert gp_fig1b.slope(np.array([1e-9, 1e-6, 1e-3])) == pytest.approx(-3.0)
+    generator = np.random.default_rng(0)
+    one, two = generator.normal(size=20_000), np.repeat([-1.0, 1.0], 10_000) + 0.2 * generator.normal(size=20_000)
+    assert gp_fig1b.peaks(np.histogram(one, bins=60)[0]) == 1
+    assert gp_fig1b.peaks(np.histogram(two, bins=60)[0]) == 2
+    assert gp_fig1b.peaks(np.histogram(generator.uniform(-1, 1, 20_000), bins=60)[0]) == 1  # however noisy its top
+    assert gp_fig1b.at_limits(np.array([0.01, -0.0099, 0.005, 0.0]), 0.01) == 0.5
+    spec = toy()
+    critic = build_critic(spec, stream(0, "init"))
+    matrices = sum(p.numel() for p in critic.parameters() if p.ndim > 1)
+    assert len(gp_fig1b.weights(trained(spec, critic))) == matrices
+
+
+def test_found_modes() -> None:
+    centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    points = np.concatenate([np.repeat(centres[:1], 94, axis=0), np.repeat(centres[1:2], 6, axis=0)])
+    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.25  # a quarter of the due 25 is 6.25
+    points[93] = centres[1]
+    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.5
+    # A cloud over all modes finds none of them.
+    cloud = np.random.default_rng(0).normal(size=(2000, 2))
+    grid = gp_fig1a.modes("gaussians25")
+    assert grid is not None
+    assert gp_toy_training.modes_found(cloud, grid[0], 4 * gp_toy_training.STD["gaussians25"]) < 0.7
+    assert gp_toy_training.modes_found(grid[0], grid[0], 4 * gp_toy_training.STD["gaussians25"]) == 1
+
+
+def test_distances_between_parallel_lines() -> None:
+    assert wgan_fig1.closed_forms(0.3) == {"em": 0.3, "js": math.log(2), "tv": 1.0, "kl": math.inf, "reverse_kl": math.inf}
+    assert set(wgan_fig1.closed_forms(0).values()) == {0.0}
+    for theta in (-0.7, 0.0, 0.01, 1.0):
+        assert wgan_fig1.paired_transport(theta, 60, np.random.default_rng(0)) == pytest.approx(abs(theta), abs=1e-12)
+    assert wgan_fig1.js_estimate(np.full(9, 50.0), np.full(5, -50.0)) == pytest.approx(math.log(2), abs=1e-9)
+    assert wgan_fig1.js_estimate(np.zeros(9), np.zeros(5)) == pytest.approx(0, abs=1e-12)
+    # Two masses that overlap by half: JS by its definition.
+    p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
+    m = (p + q) / 2
+    js = sum(0.5 * a * math.log(a / b) for d in (p, q) for a, b in zip(d, m, strict=True) if a > 0)
+    logits = np.array([50.0, 0.0, -50.0])
+    assert wgan_fig1.js_estimate(logits[:2], logits[1:]) == pytest.approx(js, abs=1e-9)
+
+
+def test_estimates_of_known_networks_on_parallel_lines() -> None:
+    members = []
+    for theta in ("-1", "0.5"):
+        at = toy("parallel_lines", architecture=GIVEN, dataset={"offset": float(theta)})
+        sign = math.copysign(1, float(theta))
+        members.append(member(at, lambda x, sign=sign: -3 * sign * x[:, 0], method="critic", theta=theta))
+        members.append(
+            member(at, lambda x, t=float(theta): 100 * (abs(t) / 2 - x[:, 0].abs()), method="discriminator", theta=theta)
+        )
+    findings = wgan_fig1.analyse(Study(tuple(members), {"samples": 50, "evaluation": 200}))
+    for theta in ("-1", "0.5"):
+        assert value(findings, "em_critic", f"theta {theta}") == pytest.approx(abs(float(theta)), rel=1e-5)
+        assert value(findings, "js_discriminator", f"theta {theta}") == pytest.approx(math.log(2), abs=1e-6)
+        assert value(findings, "tv_discriminator", f"theta {theta}") == 1
+        assert value(findings, "em_sampled", f"theta {theta}") >= abs(float(theta))
+    assert value(findings, "em_slope") == pytest.approx(1, rel=1e-4)
+
+
+def test_the_unrestricted_optimum() -> None:
+    for real, fake in ((0.2, 0.8), (0.8, 0.2), (0.5, 0.1)):
+        best = minimize_scalar(lambda f, r=real, g=fake: g * (f + 1) ** 2 + r * (f - 1) ** 2).x
+        assert lgan_fig1.optimum(real, fake) == pytest.approx(best, abs=1e-6)
+
+
+PLANE = {"samples": 200, "x": [-2.0, 2.0], "y": [-1.5, 1.5], "grid": [5, 4], "arrows": 7, "radius": 0.15}
+
+
+def test_gradients_that_point_to_the_data_and_away_from_it() -> None:
+    spec = toy("lgan_case1", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN)
+    other = toy("lgan_case1", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN, seed=1)
+    for sign in (1, -1):
+        towards = member(spec, lambda x, sign=sign: sign * x[:, 0], "figure", case="disjoint squares")
+        away = member(other, lambda x, sign=sign: -sign * x[:, 0], "figure", case="disjoint squares")
+        findings = lgan_fig1.analyse(Study((towards, away), PLANE))
+        cosines = [row["value"] for row in findings.rows if row["quantity"] == "cosine"]
+        assert cosines[0] * sign > 0.85  # every real example lies right of every generated one, two units away
+        assert cosines[1] == pytest.approx(-cosines[0], abs=0.02)
+        assert value(findings, "resultant_seeds") == pytest.approx(0, abs=1e-9)
+    squares = toy("lgan_case2", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN)
+    best = member(squares, lambda x: 0.6 * torch.sign(x[:, 0]) + 0 * x[:, 1], "figure", case="overlapping squares")
+    findings = lgan_fig1.analyse(Study((best,), PLANE))
+    for name in ("left_square", "right_square"):
+        assert value(findings, name) == pytest.approx(expected(findings, name), abs=1e-6)
+    assert expected(findings, "left_square") == pytest.approx(-0.6)
+    assert value(findings, "square_spread", "overlapping squares, left") == pytest.approx(0, abs=1e-6)
+    sloping = member(squares, lambda x: x[:, 1], "figure", case="overlapping squares")
+    spread = value(lgan_fig1.analyse(Study((sloping,), PLANE)), "square_spread", "overlapping squares, right")
+    assert spread == pytest.approx(math.sqrt(1 / 12), abs=0.03)  # of a uniform variable on a unit interval
+
+
+def test_gradients_on_two_gaussians() -> None:
+    spec = toy("lgan_case3", architecture=GIVEN)
+    modes = torch.tensor([[-1.25, 0.0], [1.0, 0.0]])
+
+    def transported(x: Tensor) -> Tensor:
+        # Right of the generated mean towards the right mode, left of it towards the left one: what exact transport does.
+        target = modes[(x[:, 0] > -0.75).long()]
+        return -(x - target).norm(dim=1)
+
+    findings = lgan_fig2.analyse(Study((member(spec, transported, objective="x"),), PLANE))
+    # Not 1: near examples travel 0.4, and transport matches them with examples that spread by 0.15.
+    assert value(findings, "cosine") > 0.7
+    assert abs(value(findings, "share_right") - expected(findings, "share_right")) < 0.1
+    assert expected(findings, "share_right") == pytest.approx(0.5, abs=0.1)
+    assert value(findings, "pointing") > 0.95
+    assert value(findings, "pointing_far") > 0.8  # exact transport splits the examples nearly, not just, at their mean
+    against = lgan_fig2.analyse(Study((member(spec, lambda x: -transported(x), objective="x"),), PLANE))
+    assert value(against, "pointing_far") < 0.5
+    assert value(against, "cosine") < -0.7
+    assert value(against, "pointing") == pytest.approx(value(findings, "pointing_reversed"))
+    findings = lgan_fig2.analyse(Study((member(spec, lambda x: x[:, 1], objective="x"),), PLANE))
+    assert value(findings, "pointing") < 0.5
+    assert abs(value(findings, "cosine")) < 0.3
+    findings = lgan_fig2.analyse(Study((member(spec, lambda x: -x[:, 0].abs(), objective="x"),), PLANE))
+    assert value(findings, "gap") < 0  # real examples lie farther out
+
+
+def test_wandering_offsets() -> None:
+    steps = np.arange(200)
+    sway = np.sin(steps)
+
+    def history(offset: Any, gap: float) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"generator_iteration": steps, "critic_on_real": offset + gap / 2, "critic_on_fake": offset - gap / 2}
+        )
+
+    assert lgan_fig6_toy.wander(history(3 + 0.01 * steps, 2.0)) == pytest.approx(0, abs=1e-9)  # a trend does not count
+    assert lgan_fig6_toy.wander(history(sway, 2.0)) == pytest.approx(sway[100:].std() / 2, rel=0.01)
+    assert lgan_fig6_toy.wander(history(sway, 4.0)) == pytest.approx(sway[100:].std() / 4, rel=0.01)
+    members = []
+    for objective, size in (("x", 1.0), ("exp x", 0.1)):
+        for seed in (0, 1):
+            run = trained(
+                toy("two_points", seed=seed, architecture=GIVEN), lambda x: x[:, 0], history(size * (sway + 10 * seed), 2.0)
+            )
+            members.append(Member("critics", {"objective": objective}, run))
+    findings = lgan_fig6_toy.analyse(Study(tuple(members), {}))
+    # Between two points all batches are equal: nothing is taken out.
+    assert [row["value"] for row in findings.rows if row["quantity"] == "drift_ratio"] == pytest.approx([10, 10])
+    assert value(findings, "seed_spread_ratio") == pytest.approx(10)
+    assert value(findings, "seed_spread", "x") == pytest.approx(10 / math.sqrt(2) / 2, rel=1e-6)
+
+
+def test_the_draw_of_batches_alone_makes_an_offset_wander() -> None:
+    # f = x on N(0, 1) and N(5, 1): the offset of a batch of 16 has the standard deviation sqrt(2 / 16) / 2, its gap is -5.
+    run = trained(toy("two_gaussians", architecture=GIVEN), lambda x: x[:, 0])
+    assert lgan_fig6_toy.batch_noise(run) == pytest.approx(math.sqrt(2 / 16) / 2 / 5, rel=0.25)
+    assert lgan_fig6_toy.drift(0.5, 0.3) == pytest.approx(0.4)
+    assert lgan_fig6_toy.drift(0.3, 0.5) == 0
+
+
+PAIRS = {"architecture": GIVEN, "dataset": {"image_size": 8}}
+
+
+def test_gradients_of_known_critics_on_images() -> None:
+    spec = toy("digits_pairs", **PAIRS)
+    data = load(spec.dataset)
+    assert data.supports is not None
+    real, fake = data.supports
+    plan = maps.assignment(fake.numpy(), real.numpy())[0]
+
+    def transported(x: Tensor) -> Tensor:
+        target = real[plan][torch.cdist(x.flatten(1), fake.flatten(1)).argmin(dim=1)]
+        return -(x - target).flatten(1).norm(dim=1)
+
+    findings = lgan_fig3.analyse(
+        Study(
+            (member(spec, transported, objective="x"), member(spec, lambda x: x.sum(dim=(1, 2, 3)), objective="y")),
+            {"steps": 9},
+        )
+    )
+    assert value(findings, "max_cosine", "x") == pytest.approx(1, abs=1e-5)
+    assert value(findings, "distinct", "x") == 10
+    assert value(findings, "transport", "x") == 10
+    assert value(findings, "max_cosine", "y") < 0.9
+    assert 0 <= value(findings, "agreement") < 10
+    rows = findings.arrays["rows"]
+    assert rows.shape == (10, 12, 1, 8, 8)
+    np.testing.assert_allclose(rows[0, 0], fake[0], atol=1e-6)
+    np.testing.assert_allclose(rows[0, -1], real[plan[0]], atol=1e-6)
+    assert abs(rows[0, 1]).max() == pytest.approx(1)
+    flat = lgan_fig12.slopes(member(spec, lambda x: 3 * x.sum(dim=(1, 2, 3)), constraint="maximum"), 5)
+    np.testing.assert_allclose(flat, np.full(50, 3 * 8.0), rtol=1e-5)  # 3 in each of 64 pixels
+    bowl = lgan_fig12.slopes(member(spec, lambda x: x.square().sum(dim=(1, 2, 3)), constraint="maximum"), 5).reshape(5, 10)
+    np.testing.assert_allclose(bowl[0], 2 * fake.flatten(1).norm(dim=1), rtol=1e-5)
+    np.testing.assert_allclose(bowl[-1], 2 * real[plan].flatten(1).norm(dim=1), rtol=1e-5)
+    both = Study(
+        (
+            member(spec, transported, constraint=lgan_fig12.REFERENCE),
+            member(spec, lambda x: x.sum(dim=(1, 2, 3)), constraint="two-sided"),
+        ),
+        {"steps": 9, "along": 5},
+    )
+    findings = lgan_fig12.analyse(both)
+    drop = value(findings, "max_cosine_maximum") - value(findings, "max_cosine")
+    assert value(findings, "deficit") == pytest.approx(drop)
+    assert drop > 0.05

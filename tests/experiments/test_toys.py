@@ -1,0 +1,256 @@
+"""Toy experiments: what their parameters may say, and their way through the workflow."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import copy_params, edit_yaml, snakemake, wganlib
+from test_workflow import dry_run
+
+from wganlib.errors import WganlibError
+from wganlib.files import read_json
+from wganlib.planning.plan import load_plan
+from wganlib.spec.run import Spec
+
+SCALES = ("demo", "gpu", "paper")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_experiment_exists_at_every_scale_with_its_seeds(scale: str) -> None:
+    plan = load_plan(Path("params"), scale)
+    files = {path.stem for path in Path("params/toys").glob("*.yaml")}
+    assert set(plan.toys) == files
+    for name, toy in plan.toys.items():
+        assert len(toy.scale.seeds) == (1 if scale == "gpu" else 3), name
+        assert {run.spec.key for run in toy.runs} == {run.key for stack in toy.stacks for run in stack.runs}
+        assert all(len(stack.runs) <= 64 for stack in toy.stacks)
+
+
+def test_the_demo_is_a_quarter_as_wide_and_cheap() -> None:
+    demo, paper = (load_plan(Path("params"), scale) for scale in ("demo", "paper"))
+    assert sum(demo.stack_seconds().values()) < 1200
+    for name in ("gp_fig1a", "lgan_fig2", "lgan_fig3", "gp_toy_training", "gp_fig1b"):
+        small, whole = (plan.toys[name].runs[0].spec for plan in (demo, paper))
+        assert small.architecture.width == 0.25 * whole.architecture.width
+        assert small.method.batch_size <= whole.method.batch_size
+
+
+def test_the_paper_s_settings_are_the_protocol_s() -> None:
+    plan = load_plan(Path("params"), "paper")
+
+    def spec(name: str, **labels: str) -> Spec:
+        return next(r.spec for r in plan.toys[name].runs if labels.items() <= r.labels.items())
+
+    penalty = spec("gp_fig1a", method="penalty")
+    assert (penalty.generator_iterations, penalty.method.batch_size, penalty.method.constraint.weight) == (10_000, 256, 10.0)
+    assert (penalty.architecture.hidden_layers, penalty.architecture.hidden_units) == (3, 512)
+    assert (penalty.method.critic_optimizer.learning_rate, penalty.method.critic_optimizer.beta1) == (1e-4, 0.5)
+    clipped = spec("gp_fig1a", method="clipping").method
+    assert (clipped.constraint.limit, clipped.critic_optimizer.name, clipped.critic_optimizer.learning_rate) == (
+        0.01,
+        "rmsprop_tf",
+        5e-5,
+    )
+    deep = spec("gp_fig1b", method="clipping at 0.001")
+    assert (deep.architecture.hidden_layers, deep.method.constraint.limit, deep.generator_iterations) == (12, 0.001, 10_000)
+    uninformative = spec("lgan_fig1", case="Gaussians")
+    assert (uninformative.architecture.hidden_layers, uninformative.architecture.nonlinearity) == (64, "selu")
+    assert (uninformative.method.critic_optimizer.name, uninformative.dataset.name) == ("sgd", "lgan_case3")
+    directions = spec("lgan_fig2", objective="exp x").method
+    assert (directions.objective, directions.constraint.form, directions.constraint.weight) == ("exp", "max", 0.1)
+    assert directions.constraint.buffer.size == 32
+    images = spec("lgan_fig3", objective="x + √(x² + 1)")
+    assert (images.architecture.dense, images.method.constraint.weight, images.method.constraint.buffer.size) == (True, 1.0, 8)
+    assert images.dataset.name == "cifar10_pairs"
+
+
+SMALL: dict[str, Any] = {
+    "title": "A small one",
+    "source": "nowhere",
+    "claim": "none",
+    "groups": {
+        "critics": {
+            "spec": {
+                "dataset": {"name": "two_gaussians"},
+                "architecture": {"family": "toy", "generator": "given", "hidden_layers": 1, "hidden_units": 8},
+                "method": {
+                    "objective": "wgan",
+                    "constraint": {"kind": "none"},
+                    "critic_steps": 1,
+                    "batch_size": 8,
+                    "generator_batch_size": 8,
+                    "generator_optimizer": {"name": "sgd", "learning_rate": 0.1},
+                },
+                "generator_iterations": 20,
+            },
+            "axes": {
+                "method": {
+                    name: {
+                        "method": {
+                            "objective": objective,
+                            "constraint": constraint,
+                            "critic_optimizer": {"name": "adam", "learning_rate": 0.01, "beta1": 0.5, "beta2": 0.9},
+                        }
+                    }
+                    for name, objective, constraint in (
+                        ("discriminator", "minimax_gan", {"kind": "none"}),
+                        ("clipping", "wgan", {"kind": "clipping", "limit": 0.1}),
+                        ("penalty", "wgan", {"kind": "gradient_penalty", "form": "two_sided", "weight": 10.0}),
+                    )
+                }
+            },
+        }
+    },
+    "settings": {"points": 41, "limit": 8.0},
+    "scales": {"demo": {"seeds": [0, 1]}},
+}
+
+
+def small_project(folder: Path) -> Path:
+    """A working folder whose only toy experiment trains in a second."""
+    params = copy_params(folder)
+    for path in (params / "toys").glob("*.yaml"):
+        path.unlink()
+    # Without the constraint of the group's spec, which the options say.
+    value = yaml.safe_load(yaml.safe_dump(SMALL))
+    del value["groups"]["critics"]["spec"]["method"]["constraint"], value["groups"]["critics"]["spec"]["method"]["objective"]
+    (params / "toys/wgan_fig2.yaml").write_text(yaml.safe_dump(value, allow_unicode=True))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = small_project(tmp_path_factory.mktemp("toys"))
+    done = snakemake(folder, "toys")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "project", symlinks=True))
+
+
+def test_a_figure_comes_with_its_quantities_and_leads_to_its_runs(project: Path) -> None:
+    assert (project / "reports/wgan_fig2.pdf").read_bytes()[:5] == b"%PDF-"
+    assert (project / "reports/demo/wgan_fig2.png").exists()
+    table = pd.read_csv(project / "results/demo/wgan_fig2/quantities.csv")
+    assert list(table.columns) == ["quantity", "case", "seed", "value", "expected", "criterion"]
+    assert set(table["seed"].dropna()) == {0, 1}
+    assert np.isfinite(table["value"]).all()
+    facts = read_json(project / "results/demo/wgan_fig2/facts.json")
+    assert (facts["runs"], facts["diverged"], facts["seeds"]) == (6, [], [0, 1])
+    assert any("clipped at 0.1" in line for line in facts["settings"])
+    plan = load_plan(project / "params")
+    assert {path.name for path in (project / "results/stacks").iterdir()} == set(plan.stacks())
+    report = read_json(project / "reports/demo/wgan_fig2.json")
+    row = next(r for r in report["quantities"] if r["quantity"] == "discriminator_error")
+    values = table[table["quantity"] == "discriminator_error"]["value"]
+    assert float(row["mean"].replace("−", "-")) == pytest.approx(values.mean(), rel=1e-2)
+    assert row["met"] == int((values < 0.05).sum())
+
+
+def test_nothing_is_to_be_done_again(project: Path) -> None:
+    assert dry_run(project, "toys") == {}
+
+
+def test_a_setting_of_the_analysis_trains_nothing(project: Path) -> None:
+    edit_yaml(project / "params/toys/wgan_fig2.yaml", **{"settings.points": 51})
+    assert dry_run(project, "toys") == {"analyse": 1, "figure": 1, "current": 1, "toys": 1}
+
+
+def test_an_option_s_learning_rate_trains_its_stack_alone(project: Path) -> None:
+    path = "groups.critics.axes.method.penalty.method.critic_optimizer.learning_rate"
+    edit_yaml(project / "params/toys/wgan_fig2.yaml", **{path: 0.02})
+    assert dry_run(project, "toys")["stack"] == 1
+
+
+def test_lost_stacks_are_trained_again_though_the_figure_is_there(project: Path) -> None:
+    shutil.rmtree(project / "results/stacks")
+    assert dry_run(project, "toys") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
+
+
+def test_the_command_line_says_what_is_missing(project: Path) -> None:
+    shutil.rmtree(project / "results/stacks")
+    done = wganlib(project, "analyse", "wgan_fig2")
+    assert done.returncode == 2
+    assert "train the stack first" in done.stderr
+    assert done.stderr.count("\n") == 1
+    done = wganlib(project, "analyse", "wgan_fig3")
+    assert "did you mean 'wgan_fig2'" in done.stderr
+    (project / "results/demo/wgan_fig2/arrays.npz").write_bytes(b"PK\x03\x04 damaged")
+    done = wganlib(project, "report", "wgan_fig2")
+    assert done.returncode == 2
+    assert "arrays.npz: not readable" in done.stderr
+
+
+def test_plan_and_list_show_toys(project: Path) -> None:
+    shown = wganlib(project, "plan").stdout
+    row = next(line for line in shown.splitlines() if line.startswith("wgan_fig2"))
+    assert row.split()[1:4] == ["6", "3", "2"]
+    assert "reports/wgan_fig2.pdf" in wganlib(project, "list").stdout
+
+
+REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
+    ({"scales.demo.seeds": [1, 1]}, ["seeds must be distinct", "[1, 1]"]),
+    ({"scales.demo.seeds": []}, ["seeds"]),
+    ({"scales.demo.only": {"metod": ["penalty"]}}, ["unknown axis 'metod'", "did you mean 'method'"]),
+    ({"scales.demo.only": {"method": ["penality"]}}, ["unknown option 'penality'", "did you mean 'penalty'"]),
+    ({"scales.demo.groups": {"critic": {}}}, ["unknown group 'critic'", "critics"]),
+    ({"scales.demo.group_seeds": {"critic": [0]}}, ["group_seeds", "unknown group 'critic'"]),
+    ({"scales.demo.only": {"method": []}}, ["only.method"]),
+    ({"runs_of": "wgan_fig1"}, ["runs_of", "should be an object", "wgan_fig1"]),
+    ({"groups": {}, "runs_of": {"wgan_fig9": {}}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
+    ({"groups.critics.spec.architecture.hidden_layers": 0}, ["critics", "hidden_layers", "greater than 0"]),
+    ({"claims": "x"}, ["claims", "did you mean 'claim'"]),
+    ({"groups.critics.axes.method.penalty.method.constraint.wieght": 1.0}, ["penalty", "wieght"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), REFUSALS)
+def test_wrong_parameters_are_refused_in_one_line(changes: dict[str, Any], words: list[str], tmp_path: Path) -> None:
+    project = small_project(tmp_path)
+    path = project / "params/toys/wgan_fig2.yaml"
+    value = yaml.safe_load(path.read_text())
+    for keys, new in changes.items():
+        part = value
+        *parents, last = keys.split(".")
+        for name in parents:
+            part = part[name]
+        part[last] = new
+    path.write_text(yaml.safe_dump(value, allow_unicode=True))
+    with pytest.raises(WganlibError) as error:
+        load_plan(project / "params")
+    assert "wgan_fig2.yaml" in str(error.value)
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value), str(error.value)
+
+
+def test_an_experiment_without_an_analysis_says_which_file_it_lacks(tmp_path: Path) -> None:
+    project = small_project(tmp_path)
+    path = project / "params/toys/wgan_fig2.yaml"
+    path.rename(path.with_name("my_figure.yaml"))
+    done = wganlib(project, "analyse", "my_figure")
+    assert done.returncode == 2
+    assert "add wganlib/analysis/my_figure.py" in done.stderr
+
+
+def test_a_scale_without_the_configured_targets_makes_its_toys(tmp_path: Path) -> None:
+    project = small_project(tmp_path)
+    path = project / "params/toys/wgan_fig2.yaml"
+    value = yaml.safe_load(path.read_text())
+    value["scales"]["gpu"] = {"seeds": [0]}
+    path.write_text(yaml.safe_dump(value, allow_unicode=True))
+    for other in (project / "params/experiments").glob("*.yaml"):
+        if other.stem != "table2":
+            other.unlink()
+    tables = yaml.safe_load((project / "params/experiments/table2.yaml").read_text())
+    del tables["scales"]["gpu"]
+    (project / "params/experiments/table2.yaml").write_text(yaml.safe_dump(tables))
+    assert dry_run(project, "toys", "--config", "scale=gpu") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
+    assert dry_run(project, "all", "--config", "scale=gpu") in ({}, {"all": 1})

@@ -1,0 +1,113 @@
+"""Tests of paired scores against enumeration: every pattern of signs, every outcome of a binomial."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from wganlib.judging import statistics
+
+
+def patterns(n):
+    return itertools.product([-1, 1], repeat=n)
+
+
+def binomial(n, k, share):
+    return math.comb(n, k) * share**k * (1 - share) ** (n - k)
+
+
+def sign_p(n, wins):
+    """Share of sign patterns at least as far from half as the one found."""
+    as_far = sum(abs(2 * sum(s > 0 for s in signs) - n) >= abs(2 * wins - n) for signs in patterns(n))
+    return as_far / 2**n
+
+
+def test_outcomes_leave_ties_out_and_know_which_is_the_first():
+    assert statistics.outcomes([2.0, 1.0, 3.0, 5.0], [1.0, 2.0, 3.0, 4.0]) == (2, 1, 1)
+    assert statistics.outcomes([1.0 + 1e-12], [1.0]) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(5, 0), (4, 3), (0, 6), (9, 1), (5, 5)])
+def test_the_sign_test_counts_all_sign_patterns(wins, losses):
+    found = statistics.sign_test(wins, losses)
+    assert found.p_value == pytest.approx(sign_p(wins + losses, wins))
+    assert found.share == wins / (wins + losses)
+
+
+def test_the_share_of_wins_has_the_clopper_pearson_interval():
+    _, share, (low, high) = statistics.sign_test(8, 2)
+    assert share == 0.8
+    assert sum(binomial(10, k, low) for k in range(8, 11)) == pytest.approx(0.025)
+    assert sum(binomial(10, k, high) for k in range(9)) == pytest.approx(0.025)
+    assert statistics.sign_test(0, 0) == (1.0, None, None)
+
+
+def test_the_papers_counts_are_not_significant_in_either_reading():
+    # 100 to 77 of 177, and 100 of 174: protocol, section 1.4 (3).
+    assert statistics.sign_test(100, 77).p_value == pytest.approx(0.098, abs=5e-4)
+    assert statistics.sign_test(100, 74).p_value == pytest.approx(0.058, abs=5e-4)
+    assert statistics.fewest_wins(174) == 101
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [[0.3, -0.1, 0.5, 0.9, -0.2], [1.0, 2.0, -3.0, 4.0, 5.0, 6.0, 7.0], [1.0, 1.0, -1.0, 2.0, 2.0, 3.0]],
+)
+def test_wilcoxon_counts_all_sign_patterns(differences):
+    ranks = stats.rankdata(np.abs(differences))
+    middle, found = ranks.sum() / 2, sum(r for r, d in zip(ranks, differences, strict=True) if d > 0)
+    sums = [sum(r for r, s in zip(ranks, signs, strict=True) if s > 0) for signs in patterns(len(ranks))]
+    expected = np.mean([abs(s - middle) >= abs(found - middle) - 1e-9 for s in sums])
+    assert statistics.wilcoxon(differences) == pytest.approx(expected)
+
+
+def test_wilcoxon_leaves_zeros_out():
+    assert statistics.wilcoxon([0.0, 0.3, -0.1, 0.5, 0.0]) == pytest.approx(statistics.wilcoxon([0.3, -0.1, 0.5]))
+    assert statistics.wilcoxon([0.0, 0.0]) == 1.0
+
+
+def test_the_effect_size_is_the_mean_in_standard_deviations_of_the_differences():
+    # Mean 3, sum of squares 14, three degrees of freedom.
+    assert statistics.standardised_difference([1.0, 2.0, 3.0, 6.0]) == pytest.approx(3.0 / math.sqrt(14 / 3))
+    assert statistics.standardised_difference([-1.0, -2.0, -3.0, -6.0]) == pytest.approx(-3.0 / math.sqrt(14 / 3))
+    assert statistics.standardised_difference([2.0]) is None
+    assert statistics.standardised_difference([1.0, 1.0]) is None
+    assert statistics.standardised_difference([]) is None
+
+
+@pytest.mark.parametrize("pairs", [1, 5, 6, 8, 12, 13])
+@pytest.mark.parametrize("share", [0.5, 100 / 177, 0.9])
+def test_power_sums_the_binomial_over_the_counts_that_the_test_rejects(pairs, share):
+    expected = sum(binomial(pairs, k, share) for k in range(pairs + 1) if sign_p(pairs, k) <= 0.05)
+    assert statistics.sign_test_power(pairs, share) == pytest.approx(expected, abs=1e-12)
+
+
+def test_power_keeps_a_count_whose_p_is_the_level_itself():
+    # Five wins of five have p = 1/16.
+    assert statistics.sign_test_power(5, 0.9, level=1 / 16) == pytest.approx(0.9**5 + 0.1**5)
+    assert statistics.fewest_wins(5, level=1 / 16) == 5
+
+
+@pytest.mark.parametrize("pairs", [1, 5, 6, 12, 30])
+def test_fewest_wins_is_the_first_significant_count(pairs):
+    significant = [k for k in range(pairs + 1) if 2 * k > pairs and statistics.sign_test(k, pairs - k).p_value <= 0.05]
+    assert statistics.fewest_wins(pairs) == (significant[0] if significant else None)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.8, 0.2])
+def test_enough_pairs_are_those_from_which_on_the_power_stays(share):
+    enough = statistics.sign_test_pairs(share)
+
+    def power(n):
+        rejected = [k for k in range(n + 1) if stats.binomtest(k, n).pvalue <= 0.05]
+        return sum(binomial(n, k, share) for k in rejected)
+
+    assert power(enough - 1) < 0.8
+    assert all(power(n) >= 0.8 for n in range(enough, enough + 40))
+
+
+def test_no_number_of_pairs_tells_half_from_chance():
+    with pytest.raises(ValueError, match=r"share: found 0\.5"):
+        statistics.sign_test_pairs(0.5)

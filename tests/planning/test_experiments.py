@@ -1,0 +1,157 @@
+"""The experiments on images and text: every target at every scale, shared runs once, the demo's cost."""
+
+import json
+
+import pytest
+from conftest import REPOSITORY, snakemake, wganlib
+
+from wganlib.planning.cost import run_seconds
+from wganlib.planning.experiment import ExperimentParams, Surroundings, expand, merged
+from wganlib.planning.plan import load_plan
+
+TARGETS = [
+    *("table1", "table2", "lsun_matrix", "lsun_samples_128", "cifar_convergence", "cifar_table3", "cifar_samples"),
+    *("penalty_sides", "elu", "language_model", "negative_critic_loss", "mnist_overfitting", "gp_v1"),
+    *("wgan_loss_quality", "wgan_generators", "wgan_momentum"),
+    *("lgan_table2", "lgan_curves", "lgan_samples", "lgan_stability"),
+]
+BUDGET = 5400.0
+"""Core seconds that the demo's trainings may take, as the plan estimates them."""
+
+
+@pytest.mark.parametrize("scale", ["demo", "gpu", "paper"])
+def test_every_table_and_figure_exists_at_every_scale(scale):
+    plan = load_plan(REPOSITORY / "params", scale)
+    hour = {"language_model_hour"} if scale == "gpu" else set()
+    assert set(TARGETS) | hour == set(plan.shown_reports()) - set(plan.toys)
+    for name in plan.shown():
+        assert plan.experiment(name).entries, name
+        assert plan.experiment(name).params.claim, name
+    names = {spec.dataset.name for spec in plan.runs.values()}
+    assert names == {"digits", "sklearn_texts"} if scale == "demo" else not names & {"digits", "sklearn_texts"}
+
+
+def test_the_demo_s_trainings_fit_their_budget():
+    plan = load_plan(REPOSITORY / "params", "demo")
+    runs = {run for name in plan.shown() for run in plan.run_keys(name)}
+    images = sum(run_seconds(plan.runs[run], plan.params.throughput) for run in runs)
+    assert images + sum(plan.stack_seconds().values()) < BUDGET
+    seeds = {name: {e.spec.seed for e in plan.experiment(name).entries} for name in plan.shown()}
+    assert seeds["cifar_table3"] == seeds["mnist_overfitting"] == {0, 1, 2}
+    assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 2000
+
+
+def test_a_dry_run_of_the_paper_lists_every_run_once():
+    plan = load_plan(REPOSITORY / "params", "paper")
+    done = snakemake(REPOSITORY, "-n", "-q", "rules", "--config", "scale=paper", "--", "reports")
+    assert done.returncode == 0, done.stdout[-3000:]
+    words = [line.split() for line in done.stdout.splitlines()]
+    counts = {line[0]: int(line[1]) for line in words if len(line) == 2 and line[1].isdigit()}
+    present = sum((REPOSITORY / "results/runs" / run / "spec.json").exists() for run in plan.runs)
+    assert counts["train"] + present == len(plan.runs)
+    assert counts["train"] + present < sum(len(plan.run_keys(name)) for name in plan.shown())
+
+
+def test_the_plan_prints_runs_and_hours_of_every_experiment():
+    done = wganlib(REPOSITORY, "plan", "--scale", "paper")
+    assert done.returncode == 0
+    lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()}
+    plan = load_plan(REPOSITORY / "params", "paper")
+    for name in plan.shown():
+        assert int(lines[name][1]) == len(plan.run_keys(name))
+        assert float(lines[name][-1]) > 0 or set(plan.run_keys(name)) <= set(plan.runs)
+
+
+def base(**changes):
+    return {
+        "title": "t",
+        "source": "s",
+        "groups": {"a": {"spec": {"architecture": {"family": "cifar_resnet"}, "method": {"use": "wgan_gp"}}, "axes": {}}},
+        "scales": {"demo": {"seeds": [0]}},
+    } | changes
+
+
+def expanded(params):
+    plan = load_plan(REPOSITORY / "params", "demo")
+    settings = {name: m.settings.model_dump(mode="json", exclude_none=True) for name, m in plan.methods.items()}
+    read = ExperimentParams.model_validate_json(json.dumps(params), strict=True)
+    return list(expand(read, read.scales["demo"], Surroundings(settings, {"name": "digits", "image_size": 16}, 0.5), "x.yaml"))
+
+
+def test_what_a_scale_says_goes_above_options_and_those_above_the_group():
+    params = base()
+    params["groups"]["a"]["spec"]["generator_iterations"] = 1
+    params["groups"]["a"]["axes"] = {"size": {"small": {"generator_iterations": 2}, "large": {}}}
+    assert [e.spec.generator_iterations for e in expanded(params)] == [2, 1]
+    params["scales"]["demo"] |= {"spec": {"generator_iterations": 3}}
+    assert [e.spec.generator_iterations for e in expanded(params)] == [3, 3]
+    params["scales"]["demo"] |= {"options": {"size": {"large": {"generator_iterations": 4}}}}
+    assert [e.spec.generator_iterations for e in expanded(params)] == [3, 4]
+    params["scales"]["demo"] |= {"groups": {"a": {"generator_iterations": 5}}}
+    assert [e.spec.generator_iterations for e in expanded(params)] == [5, 5]
+    params["scales"]["demo"] |= {"only": {"size": ["large"]}, "group_seeds": {"a": [7, 8]}}
+    assert [(e.labels, e.spec.seed) for e in expanded(params)] == [({"size": "large"}, 7), ({"size": "large"}, 8)]
+
+
+def test_a_method_is_used_and_changed_and_another_kind_replaces_a_part_whole():
+    params = base()
+    params["groups"]["a"]["spec"]["generator_iterations"] = 1
+    params["groups"]["a"]["axes"] = {
+        "constraint": {
+            "one-sided": {"method": {"constraint": {"form": "one_sided"}}},
+            "clipping": {"method": {"constraint": {"kind": "clipping", "limit": 0.1}}},
+        }
+    }
+    first, second = (e.spec for e in expanded(params))
+    assert (first.method.constraint.form, first.method.constraint.weight) == ("one_sided", 10.0)
+    assert second.method.constraint.model_dump(exclude_none=True) == {"kind": "clipping", "limit": 0.1, "order": "after"}
+    assert first.method.critic_steps == 5
+    assert first.dataset.name == "digits"
+
+
+def test_merged_leaves_what_it_is_given_alone():
+    first, second = {"a": {"b": 1}}, {"a": {"c": 2}, "d": {"e": 3}}
+    assert merged(first, second) == {"a": {"b": 1, "c": 2}, "d": {"e": 3}}
+    assert (first, second) == ({"a": {"b": 1}}, {"a": {"c": 2}, "d": {"e": 3}})
+    assert merged({"a": {"name": "x", "b": 1}}, {"a": {"name": "x", "c": 2}}) == {"a": {"name": "x", "b": 1, "c": 2}}
+
+
+def test_methods_are_an_axis_and_own_runs_come_seed_by_seed():
+    params = base()
+    spec = {"architecture": {"family": "cifar_resnet"}, "generator_iterations": 1}
+    params["groups"]["a"] |= {"methods": ["wgan_gp", "lgan"], "spec": spec}
+    params["scales"]["demo"]["seeds"] = [1, 0]
+    found = [(e.labels["method"], e.spec.seed, e.spec.method.objective) for e in expanded(params)]
+    assert found == [("wgan_gp", 1, "wgan"), ("lgan", 1, "sqrt"), ("wgan_gp", 0, "wgan"), ("lgan", 0, "sqrt")]
+
+
+def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s_judge():
+    demo, gpu = (load_plan(REPOSITORY / "params", scale) for scale in ("demo", "gpu"))
+    limited = [run for run in demo.run_keys("mnist_overfitting") if demo.runs[run].dataset.train_limit]
+    assert limited
+    assert {demo.classifier_of(run).key for run in limited} == {demo.classifier_of(demo.run_keys("table2")[0]).key}
+    assert {demo.classifier_of(run) for run in demo.run_keys("language_model")} == {None}
+    (judge,) = {gpu.classifier_of(run).canonical() for run in gpu.run_keys("lsun_matrix")}
+    assert json.loads(judge)["dataset"] == {"name": "tiny_imagenet", "image_size": 64}
+    assert json.loads(judge)["judged"] == {"name": "image_folder", "folder": "rooms", "image_size": 64}
+    assert set(demo.classifiers()) == {demo.classifier_of(run).key for run in demo.runs if demo.classifier_of(run)}
+
+
+def test_architectures_of_the_random_set_have_l2_where_the_critic_is_normalised():
+    plan = load_plan(REPOSITORY / "params", "demo")
+    for entry in plan.experiment("table2").entries:
+        assert entry.spec.method.critic_l2 == (1e-3 if entry.labels["critic_normalized"] else 0.0)
+        assert entry.spec.dataset == plan.params.dataset
+        assert entry.spec.architecture.width == plan.params.width
+
+
+def test_an_option_s_data_set_replaces_the_scale_s():
+    params = base()
+    params["groups"]["a"]["spec"]["generator_iterations"] = 1
+    data = {"name": "cifar10", "image_size": 32}
+    params["groups"]["a"]["axes"] = {
+        "data": {"digits": {}, "limited": {"dataset": {"train_limit": 9}}, "CIFAR-10": {"dataset": data}}
+    }
+    found = [e.spec.dataset.model_dump(exclude_none=True) for e in expanded(params)]
+    digits = {"name": "digits", "image_size": 16}
+    assert found == [digits, digits | {"train_limit": 9}, data]

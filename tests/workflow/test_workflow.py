@@ -1,0 +1,388 @@
+"""The workflow on a four-run DAG: results, what a change re-trains, refusals, kills. One worker runs this file in order."""
+
+import csv
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import REPOSITORY, edit_yaml, environment, four_run_project, results_of, snakemake, snakemake_command, trainings
+
+from wganlib.architectures.random_set import FACTORS
+from wganlib.planning.plan import load_plan
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A project whose reports were built once; tests copy what they change."""
+    folder = four_run_project(tmp_path_factory.mktemp("built"), gan_iterations=40, gp_iterations=12)
+    done = snakemake(folder, "reports/table1.pdf", "reports/table2.pdf")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture
+def project(built, tmp_path):
+    return Path(shutil.copytree(built, tmp_path / "project", symlinks=True))
+
+
+def jobs(done):
+    """How many jobs of each rule a dry run announces."""
+    assert done.returncode == 0, done.stdout
+    if "Nothing to be done" in done.stdout:
+        return {}
+    table = done.stdout.split("Job stats:")[1].split("\n\n")[0]
+    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.M) if name != "total"}
+
+
+def dry_run(folder, *arguments, **variables):
+    return jobs(snakemake(folder, "-n", *(arguments or ("reports/table2.pdf",)), **variables))
+
+
+def test_nothing_is_to_be_done_again_even_after_touching_everything(project):
+    assert dry_run(project) == {}
+    for path in project.rglob("*"):
+        if path.is_file() and "results" in path.parts:
+            os.utime(path)
+    assert dry_run(project) == {}
+
+
+def test_a_method_s_learning_rate_retrains_its_runs_and_no_others(project):
+    edit_yaml(project / "params/scales/demo.yaml", **{"methods.wgan_gp.generator_optimizer.learning_rate": 1.5e-3})
+    announced = dry_run(project)
+    assert announced.pop("train") == 2
+    assert announced == {"score": 2, "collect": 1, "report": 1, "current": 1}
+    plan = load_plan(project / "params")
+    missing = [k for k in plan.run_keys("table2") if not (project / "results/runs" / k).exists()]
+    assert len(missing) == 2
+    assert all("-wgan-" in key for key in missing)
+
+
+def test_one_more_architecture_trains_two_runs(project):
+    edit_yaml(project / "params/experiments/table2.yaml", **{"scales.demo.architectures": 3})
+    assert dry_run(project)["train"] == 2
+
+
+def test_another_number_of_samples_scores_again_and_trains_nothing(project):
+    edit_yaml(project / "params/scales/demo.yaml", **{"scoring.num_samples": 400})
+    announced = dry_run(project)
+    assert announced["score"] == 4
+    assert "train" not in announced
+
+
+def test_another_threshold_only_reports_again(project):
+    edit_yaml(project / "params/experiments/table2.yaml", **{"scales.demo.settings.primary_threshold": 2.5})
+    assert set(dry_run(project)) == {"collect", "report", "current"}
+
+
+def test_machine_settings_retrain_nothing(project):
+    edit_yaml(project / "params/scales/demo.yaml", **{"checkpoint_seconds": 99.0, "device": "auto"})
+    assert "train" not in dry_run(project)
+
+
+def test_editing_a_plot_redoes_the_report_and_trains_nothing(project):
+    """A real run with a copy of the library, which Python finds before the installed one."""
+    shutil.copytree(REPOSITORY / "wganlib", project / "wganlib", ignore=shutil.ignore_patterns("__pycache__"))
+    path = project / "wganlib/experiments/table2.py"
+    text = path.read_text()
+    assert "markersize=4" in text
+    path.write_text(text.replace("markersize=4", "markersize=9"))
+    before = (project / "reports/demo/table2.pdf").read_bytes()
+    done = snakemake(project, "reports/table2.pdf", PYTHONPATH=str(project))
+    assert set(jobs(done)) == {"report", "current"}
+    assert (project / "reports/demo/table2.pdf").read_bytes() != before
+    assert dry_run(project, "reports/table2.pdf", PYTHONPATH=str(project)) == {}
+
+
+def test_table1_needs_no_training(tmp_path):
+    assert set(dry_run(four_run_project(tmp_path), "reports/table1.pdf")) == {"report", "current"}
+
+
+def test_a_numerics_entry_retrains_its_runs_alone(project):
+    code = "import wganlib.numerics as n; n.NUMERICS['constraint:gradient_penalty'] += 1\n"
+    code += "from pathlib import Path; from wganlib.planning.plan import load_plan\n"
+    code += "print(*load_plan(Path('params')).run_keys('table2'))"
+    done = subprocess.run(["python", "-c", code], cwd=project, env=environment(), capture_output=True, text=True)
+    missing = [k for k in done.stdout.split() if not (project / "results/runs" / k).exists()]
+    assert len(missing) == 2
+    assert all("-wgan-" in key for key in missing)
+
+
+def test_a_clone_with_tables_but_no_runs_makes_them_anew(project):
+    shutil.rmtree(project / "results/runs")
+    shutil.rmtree(project / ".snakemake")
+    announced = dry_run(project)
+    assert (announced["train"], announced["score"], announced["collect"]) == (4, 4, 1)
+
+
+def test_what_was_deleted_is_made_again_though_the_report_is_there(project):
+    run = sorted((project / "results/runs").iterdir())[0]
+    shutil.rmtree(run)
+    assert dry_run(project) == {"train": 1, "score": 1, "collect": 1, "report": 1, "current": 1}
+    assert snakemake(project, "reports/table2.pdf").returncode == 0
+    assert dry_run(project) == {}
+    (project / "results/demo/table2/runs.csv").unlink()
+    assert dry_run(project) == {"collect": 1, "report": 1, "current": 1}
+
+
+def test_a_damaged_score_is_named_and_the_same_command_goes_on_once_it_is_deleted(project):
+    scores = sorted((project / "results/runs").iterdir())[0] / "scores.json"
+    scores.write_text(scores.read_text()[:50])
+    done = snakemake(project, "reports/table2.pdf")
+    assert done.returncode != 0
+    assert f"error: {scores.relative_to(project)}: not readable as JSON" in done.stdout
+    assert "delete it" in done.stdout
+    scores.unlink()
+    assert dry_run(project) == {"score": 1, "collect": 1, "report": 1, "current": 1}
+
+
+def brute_force_table(runs_csv, methods, thresholds):
+    """Counts and exact p-values from a collected CSV, without the reporting code."""
+    with runs_csv.open() as stream:
+        rows = list(csv.DictReader(stream))
+    scores = {(r["architecture"], r["method"]): float(r["classifier_score"]) for r in rows}
+    architectures = sorted({r["architecture"] for r in rows}, key=int)
+    result = {}
+    for threshold in thresholds:
+        won = [[scores[a, m] > threshold and abs(scores[a, m] - 1) > 1e-9 for m in methods] for a in architectures]
+        only_first, only_second = won.count([True, False]), won.count([False, True])
+        n = only_first + only_second
+        likely = [math.comb(n, i) for i in range(n + 1)]
+        p = sum(v for v in likely if v <= likely[only_second]) / 2**n
+        result[threshold] = ([only_first, only_second, won.count([True, True]), won.count([False, False])], p)
+    return rows, result
+
+
+def check_report(folder):
+    """Every number of a table2.json against the collected table, recomputed here."""
+    report = json.loads((folder / "reports/demo/table2.json").read_text())
+    methods = ["nonsaturating_gan", "wgan_gp"]
+    thresholds = [row["threshold"] for row in report["thresholds"]]
+    assert len(thresholds) == 17
+    rows, expected = brute_force_table(folder / "results/demo/table2/runs.csv", methods, thresholds)
+    published = yaml.safe_load((folder / "params/published.yaml").read_text())["table2"]["rows"]
+    for row, paper in zip(report["thresholds"], published, strict=True):
+        counts, p = expected[row["threshold"]]
+        assert row["counts"] == counts
+        assert row["p_value"] == pytest.approx(p, rel=1e-9)
+        assert [row["threshold"], *row["published"]] == paper
+        discordant = counts[0] + counts[1]
+        assert row["share"] == (counts[1] / discordant if discordant else None)
+    primary = report["primary_threshold"]
+    for place, method in enumerate(methods):
+        own = [r for r in rows if r["method"] == method]
+        won = [r for r in own if float(r["classifier_score"]) > primary]
+        assert report["success"][place]["successes"] == len(won)
+        for factor, name in zip(report["factors"], FACTORS, strict=True):
+            by_level = {}
+            for r in own:
+                by_level.setdefault(r[name], []).append(float(r["classifier_score"]) > primary)
+            found = sorted((level["methods"][place]["n"], level["methods"][place]["successes"]) for level in factor["levels"])
+            assert found == sorted((len(v), sum(v)) for v in by_level.values()), factor["title"]
+        ranked = sorted(own, key=lambda r: -float(r["classifier_score"]))
+        sheets = report["samples"][place]["sheets"]
+        assert [s["architecture"] for s in sheets] == [int(ranked[0]["architecture"]) + 1, int(ranked[-1]["architecture"]) + 1]
+    best = [max(float(r["classifier_score"]) for r in rows if r["method"] == m) for m in methods]
+    assert report["best_scores"] == best
+    assert report["trained"] == [score > primary for score in best]
+    untrained = [float(r["untrained_classifier_score"]) for r in rows]
+    assert (report["untrained"]["minimum"], report["untrained"]["maximum"]) == (min(untrained), max(untrained))
+    assert report["untrained"]["median"] == pytest.approx(np.median(untrained))
+    assert report["number_of_runs"] == len(rows) == 2 * len(report["runs"])
+    outcomes = [r["outcome"] for r in rows]
+    assert report["outcomes"] == {name: outcomes.count(name) for name in set(outcomes)}
+    assert report["commits"] == sorted({r["commit"] for r in rows})
+    for line in report["runs"]:
+        for place, method in enumerate(methods):
+            row = next(r for r in rows if r["architecture"] == str(line["architecture"] - 1) and r["method"] == method)
+            assert line["methods"][place]["score"] == float(row["classifier_score"])
+            assert row["run"].endswith(line["methods"][place]["run"])
+    return rows
+
+
+def test_every_number_of_the_report_recomputed_and_its_scores_from_the_runs(built):
+    rows = check_report(built)
+    assert len(rows) == 4
+    for row in rows:
+        stored = json.loads((built / "results/runs" / row["run"] / "scores.json").read_text())
+        assert float(row["classifier_score"]) == stored["classifier_score"]
+        assert row["outcome"] == stored["outcome"]
+
+
+def test_every_number_of_the_committed_report():
+    rows = check_report(REPOSITORY)
+    plan = load_plan(REPOSITORY / "params", "demo")
+    assert [r["run"] for r in rows] == [e.run for e in plan.experiment("table2").entries]
+    assert len(rows) >= 24
+
+
+def test_the_demo_s_settings_are_the_pilot_s_choice():
+    """Recomputed here from the pilot's committed scores: each method's own best mean, and the threshold's rule."""
+    with (REPOSITORY / "results/demo/pilot/snapshots.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    plan = load_plan(REPOSITORY / "params", "demo")
+    best_scores = []
+    for method in ("nonsaturating_gan", "wgan_gp"):
+        groups = {}
+        for r in (r for r in rows if r["method"] == method):
+            key = float(r["learning_rate"]), float(r["critic_factor"]), int(r["generator_iteration"])
+            groups.setdefault(key, []).append(float(r["classifier_score"]))
+        assert {len(v) for v in groups.values()} == {3}
+        (rate, factor, iterations), scores = max(groups.items(), key=lambda item: np.mean(item[1]))
+        best_scores.append(np.mean(scores))
+        settings = plan.methods[method].settings
+        assert settings.generator_optimizer.learning_rate == rate
+        assert settings.critic_optimizer.learning_rate == pytest.approx(rate * factor)
+        assert plan.experiment("table2").spec_of(method=method).generator_iterations == iterations
+    with (REPOSITORY / "results/demo/pilot/runs.csv").open() as stream:
+        pilot = list(csv.DictReader(stream))
+    untrained = np.mean([float(r["untrained_classifier_score"]) for r in pilot])
+    half_way = (untrained + np.mean(best_scores)) / 2
+    table2 = plan.experiment("table2")
+    assert table2.settings["primary_threshold"] == max(t for t in table2.settings["thresholds"] if t <= half_way)
+    assert not {r["seed"] for r in pilot} & {str(s) for s in table2.scale.seeds}
+
+
+def test_the_pdf_has_text_vectors_and_what_the_page_must_say(built):
+    from pypdf import PdfReader
+
+    pages = PdfReader(built / "reports/table2.pdf").pages
+    text = " ".join(page.extract_text() for page in pages)
+    text = re.sub(r"\s+", " ", text)
+    wanted = [
+        "Only GAN",
+        "Only WGAN-GP",
+        "Both",
+        "Neither",
+        "another score",
+        "McNemar",
+        "Wilson",
+        "Untrained generators",
+        "real data",
+    ]
+    wanted += ["5 critic steps", "Commit stored with the runs", "Device", "cannot be compared"]
+    for words in wanted:
+        assert words in text, words
+    report = json.loads((built / "reports/demo/table2.json").read_text())
+    assert report["devices"][0].split()[0] in text
+    images = [image for page in pages for image in page.images]
+    assert len(images) == 4  # the sample sheets; everything else is text and lines
+
+
+def test_reports_are_the_same_bytes_when_made_again(project):
+    before = (project / "reports/demo/table2.pdf").read_bytes()
+    (project / "reports/demo/table2.pdf").unlink()
+    assert snakemake(project, "reports/demo/table2.pdf").returncode == 0
+    assert (project / "reports/demo/table2.pdf").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--config", "scale=papre", "--", "reports/table2.pdf"], ["unknown scale 'papre'", "did you mean 'paper'"]),
+        (["--config", "skale=demo", "--", "reports/table2.pdf"], ["skale"]),
+        (["reports/table3.pdf"], ["reports/table3.pdf"]),
+    ],
+)
+def test_refusals_of_the_workflow(built, arguments, words):
+    done = snakemake(built, "-n", *arguments)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    for word in words:
+        assert word in done.stdout
+
+
+def test_wrong_parameters_are_refused_in_one_line_of_their_own(project):
+    edit_yaml(project / "params/methods/wgan_gp.yaml", **{"settings.critic_stepz": 4})
+    done = snakemake(project, "-n", "reports/table2.pdf")
+    assert done.returncode != 0
+    assert "critic_stepz: unknown key; did you mean 'critic_steps'?" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_the_paper_s_whole_plan_is_a_dry_run(built):
+    announced = dry_run(built, "--config", "scale=paper", "--", "reports/table2.pdf")
+    assert announced["train"] == 400
+
+
+@pytest.mark.skipif(shutil.which("conda") is not None, reason="conda is installed here; the fallback cannot be shown")
+def test_use_conda_without_conda_says_so_and_works(project):
+    (project / "reports/demo/table2.pdf").unlink()
+    done = snakemake(project, "--use-conda", "reports/demo/table2.pdf")
+    assert set(jobs(done)) == {"report"}
+    assert "conda is not installed" in done.stdout
+
+
+def test_the_workflow_s_report_holds_the_reports(built, tmp_path):
+    done = snakemake(built, "--report", str(tmp_path / "report.html"), "reports/table2.pdf")
+    assert done.returncode == 0, done.stdout
+    html = (tmp_path / "report.html").read_text()
+    assert "table2.pdf" in html
+    assert "Of 200 random architectures WGAN-GP trains many" in html
+
+
+def test_lint_is_clean():
+    done = subprocess.run(
+        [snakemake_command()[0], "--lint"], cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert "good condition" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+# --- kills ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes through /proc")
+@pytest.mark.parametrize("victim", ["training", "snakemake"])
+def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim):
+    folder = four_run_project(tmp_path, gan_iterations=40, gp_iterations=12)
+    process = subprocess.Popen(
+        snakemake_command("reports/table2.pdf"),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list((folder / "results/checkpoints").glob("*/checkpoint.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    if victim == "training":
+        key = next((folder / "results/checkpoints").glob("*/checkpoint.json")).parent.name
+        os.kill(next(pid for pid, run in trainings(folder).items() if run == key), signal.SIGKILL)
+        process.wait(timeout=300)
+    else:
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        while trainings(folder):
+            assert time.monotonic() < deadline, "an orphan trains on"
+            time.sleep(0.1)
+    done = snakemake(folder, "reports/table2.pdf")
+    assert done.returncode == 0, done.stdout
+    assert results_of(folder) == results_of(built)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes through /proc")
+def test_a_second_snakemake_in_a_folder_is_refused_and_the_first_goes_on(tmp_path):
+    folder = four_run_project(tmp_path, gan_iterations=40, gp_iterations=10)
+    first = subprocess.Popen(
+        snakemake_command("reports/table2.pdf"), cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    deadline = time.monotonic() + 60
+    while not trainings(folder):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = snakemake(folder, "reports/table2.pdf")
+    assert second.returncode != 0
+    assert f"another snakemake (process {first.pid}) is running" in second.stdout
+    assert "Traceback" not in second.stdout
+    assert first.wait(timeout=300) == 0

@@ -1,0 +1,155 @@
+"""ELU and its smooth twin under a gradient penalty (Gulrajani et al. 2017, appendix D)."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wganlib.judging.quantities import Findings, Quantity
+from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.grammar import lines_figure, sample_grid
+from wganlib.reporting.pictures import Picture
+from wganlib.reporting.style import DASHES, PALETTE, figure
+
+QUANTITIES = {
+    "smooth": Quantity("score of smooth ELU as a share of ReLU's, same seed", "in [0.9, 1.1]"),
+    "leaky": Quantity("score of leaky ReLU as a share of ReLU's, same seed"),
+    "elu": Quantity("score of ELU as a share of ReLU's, same seed; 0 for a run that diverged", "< 0.5"),
+}
+
+RATIOS = {"smooth ELU": "smooth", "leaky ReLU": "leaky", "ELU": "elu", "ELU in the critic alone": "elu"}
+"""The quantity of each option."""
+
+FAILING = 0.5
+"""Less of ReLU's score than this is failing, as the criterion of `elu` says."""
+
+
+def report(tables: Tables) -> Content:
+    """Scores with those of ReLU as the measure; scores, gradient norms and samples; the two functions themselves."""
+    c, findings = tables.columns, Findings(QUANTITIES)
+    names = tables.options("nonlinearity")
+    rows = []
+    for name in names:
+        found = rows_of(tables.runs, nonlinearity=name)
+        ok = found[found["outcome"] == "ok"]
+        shares = ratios(tables, name)
+        for seed, value in shares.items():
+            if name in RATIOS:
+                case = {"ELU": "both networks", "ELU in the critic alone": "critic alone"}.get(name, "")
+                findings.add(RATIOS[name], value, case, seed)
+        failed = sum(value < FAILING for value in shares.values())
+        line = [name, f"{len(ok)} of {len(found)}", told(ok[c.score]), number(ok[c.split_std].mean())]
+        line += [told(ok[c.distance], 1), told(shares.values()) if name != "ReLU" else "–"]
+        rows.append([*line, f"{failed} of {len(shares)}" if name != "ReLU" else "–", _paper(name)])
+    untrained = f"untrained_{c.score}"
+    start = tables.runs[untrained].mean() if untrained in tables.runs else math.nan
+    heads = ["|nonlinearity", "runs ok", c.title, "split spread", c.distance_title, "share of ReLU's", "failed", "|paper"]
+    caption = (
+        f"{c.title[0].upper()}{c.title[1:]}s and {c.distance_title}s of the last generators: mean ± standard deviation over "
+        "seeds, without it where there is one seed. Split spread: over the splits of one model's samples. Failed: runs that "
+        "diverged or have less than half of ReLU's score from the same seed. The score of an untrained ReLU generator is "
+        f"{number(start)}."
+    )
+    curves = [(name, rows_of(tables.snapshots, nonlinearity=name)) for name in names]
+    norms = [(name, rows_of(tables.curves, nonlinearity=name)) for name in names]
+    pictures = [
+        lines_figure(
+            [("", curves)],
+            "generator_iteration",
+            c.score,
+            ("generator iteration", c.title),
+            f"The {c.title} over training; a line a seed.",
+            1.8,
+        ),
+        lines_figure(
+            [("", norms)],
+            "generator_iteration",
+            "gradient_norm",
+            ("generator iteration", "mean gradient norm"),
+            "Norm of the critic's input gradient where the penalty is taken, mean over the batch. The penalty pulls it towards "
+            "1; a line far from 1 shows that it does not work.",
+            1.8,
+        ),
+        _functions(),
+        _samples(tables, names),
+    ]
+    return Content(findings, [Table(heads, rows, caption)], pictures, notes=[_reading(tables)])
+
+
+def ratios(tables: Tables, name: str) -> dict[int, float]:
+    """By seed the score of a nonlinearity's run divided by that of ReLU; 0 where it diverged, none where it was not scored."""
+    score = tables.columns.score
+    relu = rows_of(tables.runs, nonlinearity="ReLU", outcome="ok").set_index("seed")[score]
+    found = {}
+    for _, row in rows_of(tables.runs, nonlinearity=name).iterrows():
+        if row["seed"] not in relu.index:
+            continue
+        if row["outcome"] == "diverged":
+            found[int(row["seed"])] = 0.0
+        elif row["outcome"] == "ok":
+            found[int(row["seed"])] = float(row[score] / relu[row["seed"]])
+    return found
+
+
+def _paper(name: str) -> str:
+    if name == "ELU":
+        return "could not be trained"
+    return "where ELU stood is not said" if name.startswith("ELU") else "trains"
+
+
+def _reading(tables: Tables) -> str:
+    """Whether ELU failed, in a sentence."""
+    values = list(ratios(tables, "ELU").values())
+    failed = sum(value < FAILING for value in values)
+    if not values:
+        return "No run of ELU can be compared: nothing is said of the paper's failure."
+    runs = f"{len(values)} run{'s' if len(values) > 1 else ''}"
+    single = " One seed: inconclusive." if len(values) == 1 else ""
+    if failed == len(values):
+        return f"ELU in both networks failed in {failed} of {runs}, as in the paper.{single}"
+    return (
+        f"The paper's failure is not reproduced: ELU in both networks failed in {failed} of {runs}.{single} That is a "
+        "result, not an error. Software may be the reason: TensorFlow of that time may have had no right second derivative of "
+        "ELU, which the penalty needs. This is a guess that cannot be tested here."
+    )
+
+
+def _samples(tables: Tables, names: list[str]) -> Picture:
+    first = tables.runs["seed"].min()
+
+    def run_of(row: str, column: str) -> str | None:
+        found = rows_of(tables.runs, nonlinearity=column, seed=first)["run"]
+        return str(found.iloc[0]) if len(found) else None
+
+    return sample_grid(tables, [""], names, run_of, f"Samples of the last generators, seed {first}.")
+
+
+def derivatives(name: str, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """A nonlinearity of the library, and its first two derivatives as training computes them, at the points x [n]."""
+    import torch
+
+    from wganlib.architectures.modules import NONLINEARITIES
+
+    points = torch.from_numpy(x).requires_grad_()
+    found = [NONLINEARITIES[name](points)]
+    for _ in range(2):
+        found += torch.autograd.grad(found[-1].sum(), points, create_graph=True)
+    return [values.detach().numpy() for values in found]
+
+
+def _functions() -> Picture:
+    drawn, axes = figure(1.7, 3)
+    # The two halves are drawn apart, so that no line stands where a derivative jumps.
+    for half, x in enumerate((np.linspace(-3, -1e-9, 200), np.linspace(1e-9, 3, 200))):
+        for index, (name, title) in enumerate((("elu", "ELU"), ("smooth_elu", "smooth ELU"))):
+            for here, y in zip(axes[0], derivatives(name, x), strict=True):
+                label = title if half == 0 else None
+                here.plot(x, y, color=PALETTE[index], linestyle=DASHES[index], linewidth=1.2, label=label)
+    for here, title in zip(axes[0], ("function", "first derivative", "second derivative"), strict=True):
+        here.set(title=title, xlabel="x")
+    axes[0, 0].legend(frameon=False, fontsize=7.5)
+    return Picture(
+        drawn,
+        "ELU and softplus(2x + 2)/2 − 1 with their derivatives as training computes them. The penalty's gradient contains "
+        "second derivatives: ELU's jumps at 0, that of its smooth twin does not.",
+    )

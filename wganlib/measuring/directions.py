@@ -1,0 +1,43 @@
+"""Where the gradients of generated examples point."""
+
+import numpy as np
+
+from wganlib.measuring.maps import norms
+from wganlib.measuring.study import Array
+
+
+def resultant(directions: Array) -> float:
+    """Mean resultant length of unit vectors across repetitions, [repetitions, N, D], averaged over the N places.
+
+    1: the repetitions agree everywhere; about 1 / sqrt(repetitions) where directions are random. Vectors of length zero count
+    as such.
+    """
+    lengths = np.linalg.norm(directions, axis=2, keepdims=True)
+    unit = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
+    return float(np.linalg.norm(unit.mean(axis=0), axis=1).mean())
+
+
+def rays(origins: Array, directions: Array, targets: Array) -> tuple[Array, Array]:
+    """Distances [N, M] of targets [M, D] from the rays along directions [N, D], and how far along [N, M] they are met."""
+    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    towards = targets[None] - origins[:, None]
+    along = np.maximum(np.einsum("nmd,nd->nm", towards, unit), 0)
+    return np.linalg.norm(towards - along[..., None] * unit[:, None], axis=2), along
+
+
+def image_cosines(gradient: Array, fake: Array, real: Array) -> Array:
+    """Cosine [N, M] between the gradient at generated image n and the way from it to real image m; images [N or M, ...]."""
+    g, x, y = (a.reshape(len(a), -1) for a in (gradient, fake, real))
+    ways = y[None] - x[:, None]
+    found: Array = np.einsum("nmd,nd->nm", ways, g) / (np.linalg.norm(ways, axis=2) * norms(g)[:, None])
+    return found
+
+
+def increments(fake: Array, gradient: Array, target: Array, steps: int) -> Array:
+    """x + e gradient for `steps` increasing e, [steps, ...], one image each [...].
+
+    At two thirds of the steps e is the median over pixels of (target - x) / gradient, as in the official code.
+    """
+    flat = gradient != 0
+    unit = float(np.median((target - fake)[flat] / gradient[flat]))
+    return np.stack([fake + unit * 1.5 * (i + 1) / steps * gradient for i in range(steps)])

@@ -1,0 +1,97 @@
+"""The settings of an experiment's runs in words, from their specs."""
+
+from collections.abc import Iterable
+
+from wganlib import architectures
+from wganlib.methods.method import Clipping, ConstraintSpec, GradientPenalty, OptimizerSpec
+from wganlib.planning.experiment import Entry, Label
+from wganlib.spec.run import Spec
+
+_FORMS = {"two_sided": "two-sided", "one_sided": "one-sided", "max": "maximum", "centralised": "centralised"}
+_NAMES = {"adam": "Adam", "rmsprop": "RMSProp", "rmsprop_tf": "RMSProp as in TensorFlow 1", "sgd": "SGD"}
+
+
+def settings_lines(runs: Iterable[Entry]) -> list[str]:
+    """One line for all runs of equal settings, headed by the options that they stand for."""
+    runs = list(runs)
+    lines: dict[str, list[dict[str, Label]]] = {}
+    for run in runs:
+        lines.setdefault(settings(run.spec), []).append(run.labels)
+    options: dict[str, set[Label]] = {}
+    for run in runs:
+        for axis, label in run.labels.items():
+            options.setdefault(axis, set()).add(label)
+    described = []
+    for text, labels in lines.items():
+        axes = dict.fromkeys(axis for one in labels for axis in one)
+        chosen = {axis: dict.fromkeys(one[axis] for one in labels if axis in one) for axis in axes}
+        heads = [", ".join(map(str, found)) for axis, found in chosen.items() if set(found) != options[axis]]
+        described.append(f"{'; '.join(heads)}: {text}" if heads else text)
+    return described
+
+
+def settings(spec: Spec) -> str:
+    """Networks, objective, constraint, optimisers and budget of a run."""
+    net, method = spec.architecture, spec.method
+    if net.family == "toy":
+        units = max(1, round(net.width * net.hidden_units))
+        shape = f"{net.hidden_layers} x {units} {net.nonlinearity} ({net.initialization}{', dense' if net.dense else ''})"
+        parts, generates = [f"critic {shape}"], net.generator == "mlp"
+        of = "of the same form, "
+    else:
+        counts = [architectures.parameters(net, spec.dataset.shape, network) for network in ("generator", "critic")]
+        parts, generates = [f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters"], True
+        of = ""
+    parts += [f"objective {method.objective}", _constraint(method.constraint)]
+    parts.append(f"critic {_optimizer(method.critic_optimizer)}, batch {method.batch_size}")
+    if generates:
+        parts.append(
+            f"generator {of}{_optimizer(method.generator_optimizer)}, batch {method.generator_batch_size}, "
+            f"{method.critic_steps} critic step{'s' if method.critic_steps > 1 else ''} each"
+        )
+    if method.critic_l2:
+        parts.append(f"L2 {method.critic_l2:g}")
+    if method.generator_ema:
+        parts.append(f"averaged weights (decay {method.generator_ema:g})")
+    parts.append(f"{spec.generator_iterations:,} iterations")
+    return "; ".join(parts)
+
+
+def _data(spec: Spec) -> str:
+    data = spec.dataset
+    size = f" at {data.image_size} x {data.image_size}" if data.image_size else ""
+    if data.length:
+        size = f", {data.length} symbols a line"
+    return f"{data.name}{size}{f', {data.train_limit:,} examples' if data.train_limit else ''}"
+
+
+def _network(spec: Spec) -> str:
+    """The family with those options that are not numbers, and its width."""
+    values = spec.architecture.model_dump(exclude_none=True, exclude={"family", "width", "latent_size"}, exclude_defaults=True)
+    options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+    return f"{spec.architecture.family}{f' ({options})' if options else ''}, width {spec.architecture.width:g}"
+
+
+def _constraint(constraint: ConstraintSpec) -> str:
+    if isinstance(constraint, Clipping):
+        return f"clipped at {constraint.limit:g}"
+    if isinstance(constraint, GradientPenalty):
+        buffer = f", the {constraint.buffer.size} steepest points kept" if constraint.buffer else ""
+        return f"{_FORMS[constraint.form]} gradient penalty of weight {constraint.weight:g}{buffer}"
+    return {"none": "no constraint", "spectral_normalization": "spectral normalisation"}[constraint.kind]
+
+
+def _optimizer(optimizer: OptimizerSpec) -> str:
+    betas = f" ({optimizer.beta1:g}, {optimizer.beta2:g})" if optimizer.name == "adam" else ""
+    decay = ", decaying" if optimizer.decay else ""
+    return f"{_NAMES[optimizer.name]} {optimizer.learning_rate:g}{betas}{decay}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words in a row, "and" before the last.
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    listed = list(words)
+    return " and ".join(part for part in (", ".join(listed[:-1]), *listed[-1:]) if part)

@@ -1,0 +1,264 @@
+"""What an experiment is: its file in `params/experiments/` or `params/toys/`, and its expansion into runs. Needs no torch."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from wganlib.architectures import random_set
+from wganlib.datasets.spec import DatasetSpec
+from wganlib.errors import WganlibError, parse, unknown
+from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.spec.run import Spec
+
+Partial = dict[str, Any]
+Label = str | int | float | bool
+Options = Annotated[tuple[str, ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+KINDS = ("kind", "family", "name")
+"""Keys that say what the other keys of a mapping mean."""
+
+
+GRID_LABELS = ("learning_rate", "critic_factor")
+
+
+class RandomSet(Part):
+    """The group's runs are of as many of Table 1's architectures as the scale says (Gulrajani et al. 2017)."""
+
+    critic_l2_when_normalized: NonNegativeFloat = 0.0
+
+
+class Grid(Part):
+    """Learning rates that a pilot tries, the same for every method; the critic's rate is a factor times the generator's."""
+
+    learning_rates: tuple[PositiveFloat, ...]
+    critic_factors: tuple[PositiveFloat, ...]
+
+
+class Group(Part):
+    """Runs that are one run's spec but for the options of some axes, each option a part of a spec, and the seed.
+
+    In a part `method: {use: NAME}` stands for the settings of `params/methods/NAME.yaml`; keys beside `use` change them.
+    """
+
+    spec: Partial = {}
+    methods: tuple[str, ...] = ()
+    """An axis `method` whose options are files of `params/methods/`; the first axis."""
+    axes: dict[str, dict[str, Partial]] = {}
+    random_set: RandomSet | None = None
+
+    def all_axes(self) -> dict[str, dict[str, Partial]]:
+        """Every axis with its options."""
+        named: dict[str, dict[str, Partial]] = {"method": {name: {"method": {"use": name}} for name in self.methods}}
+        return (named if self.methods else {}) | self.axes
+
+
+class ExperimentScale(Part):
+    """What an experiment asks for at one scale. What it says goes above what groups and options say."""
+
+    seeds: Seeds
+    spec: Partial = {}
+    """Parts of the spec of every run."""
+    options: dict[str, dict[str, Partial]] = {}
+    """Parts of the specs of the runs with an option: axis, option, part."""
+    groups: dict[str, Partial] = {}
+    """Parts of the specs of one group's runs."""
+    group_seeds: dict[str, Seeds] = {}
+    """The seeds of a group that has not those of all."""
+    only: dict[str, Options] = {}
+    """The options of an axis that this scale has; all when left out."""
+    architectures: PositiveInt | Literal["base"] | None = None
+    """How many of Table 1's architectures groups of a `random_set` have, or its base alone."""
+    grid: Grid | None = None
+    scoring: Partial = {}
+    """Keys of the scale's scoring that this experiment's runs have otherwise."""
+    judge: DatasetSpec | None = None
+    """The data set whose classifier judges images of one without labels."""
+    curve_points: PositiveInt = 30
+    """Most rows kept of a run's history."""
+    median_iterations: PositiveInt | None = None
+    """Window of the running medians of losses, in generator iterations."""
+    runs_per_stack: PositiveInt = 64
+    """Of toy experiments, whose runs are trained in stacks."""
+    settings: Partial = {}
+    """Settings of the measurements and figures that this scale has otherwise."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for seeds in (self.seeds, *self.group_seeds.values()):
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"seeds must be distinct, found {list(seeds)}")
+        return self
+
+
+class ExperimentParams(Part):
+    """A named set of runs, what is measured on them, and the reports that show it."""
+
+    title: str
+    source: str
+    claim: str = ""
+    """What the paper says that its table or figure shows."""
+    unspecified: tuple[str, ...] = ()
+    """What the paper leaves open, and what stands here instead; the report lists it."""
+    reports: tuple[str, ...] | None = None
+    """Names of its reports; the experiment's own name when left out."""
+    groups: dict[str, Group] = {}
+    runs_of: dict[str, dict[str, Options]] = {}
+    """Other experiments whose runs belong to this one too, those alone that have one of the given options of each axis."""
+    settings: Partial = {}
+    scales: dict[str, ExperimentScale]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if not self.groups and not self.runs_of and any(scale.spec for scale in self.scales.values()):
+            raise ValueError("an experiment without groups trains nothing: leave spec out of its scales")
+        axes: dict[str, set[str]] = {}
+        for group in self.groups.values():
+            if len(set(group.methods)) != len(group.methods):
+                raise ValueError("methods must be distinct")
+            for axis, options in group.all_axes().items():
+                axes.setdefault(axis, set()).update(options)
+        for name, scale in self.scales.items():
+            self._check(scale, axes, f"scales.{name}")
+        return self
+
+    def _check(self, scale: ExperimentScale, axes: dict[str, set[str]], where: str) -> None:
+        for key, names in (("groups", scale.groups), ("group_seeds", scale.group_seeds)):
+            for chosen in names:
+                if chosen not in self.groups:
+                    raise ValueError(f"{where}.{key}: {unknown('group', chosen, self.groups)}")
+        for key, chosen_of in (("only", scale.only), ("options", scale.options)):
+            for axis, given in chosen_of.items():
+                if axis not in axes:
+                    raise ValueError(f"{where}.{key}: {unknown('axis', axis, axes)}")
+                for option in given:
+                    if option not in axes[axis]:
+                        raise ValueError(f"{where}.{key}.{axis}: {unknown('option', option, axes[axis])}")
+        drawn = any(group.random_set for group in self.groups.values())
+        if drawn != (scale.architectures is not None):
+            found = "is missing: a number, or base" if drawn else "is for groups with random_set alone: remove it"
+            raise ValueError(f"{where}.architectures {found}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run's place in an experiment: the group and the options that it stands for."""
+
+    spec: Spec
+    group: str
+    labels: dict[str, Label]
+
+    @cached_property
+    def run(self) -> str:
+        """The run's key."""
+        return self.spec.key
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What specs of an experiment may refer to: the scale's data and width, and the methods' settings by name."""
+
+    methods: Mapping[str, Partial]
+    dataset: Partial
+    width: float
+
+
+def merged(base: Partial, overrides: Partial) -> Partial:
+    """`base` with the keys of `overrides`, nested mappings key by key; one of another kind, family or name replaces it whole.
+
+    >>> merged({"a": {"kind": "x", "b": 1}}, {"a": {"c": 2}}), merged({"a": {"kind": "x", "b": 1}}, {"a": {"kind": "y"}})
+    ({'a': {'kind': 'x', 'b': 1, 'c': 2}}, {'a': {'kind': 'y'}})
+    """
+    result = dict(base)
+    for key, value in overrides.items():
+        there = base.get(key)
+        if (
+            isinstance(value, dict)
+            and isinstance(there, dict)
+            and all(there.get(k, v) == v for k, v in value.items() if k in KINDS)
+        ):
+            result[key] = merged(there, value)
+        else:
+            result[key] = value
+    return result
+
+
+def expand(params: ExperimentParams, scale: ExperimentScale, around: Surroundings, where: str) -> Iterator[Entry]:
+    """An experiment's own runs at a scale, seed by seed.
+
+    Raises:
+        WganlibError: an unknown method, a group that is left without runs, or a spec that is not allowed.
+    """
+    for name, group in params.groups.items():
+        axes = {
+            axis: {label: part for label, part in options.items() if label in scale.only.get(axis, options)}
+            for axis, options in group.all_axes().items()
+        }
+        for axis, options in axes.items():
+            if not options:
+                raise WganlibError(f"{where}: only.{axis} leaves group {name!r} without runs: keep one of its options")
+        seeds = scale.group_seeds.get(name, scale.seeds)
+        drawn = _architectures(group, scale)
+        for seed, (label, factors) in itertools.product(seeds, drawn):
+            for chosen in itertools.product(*(options.items() for options in axes.values())):
+                labels: dict[str, Label] = ({"architecture": label, **factors} if factors else {}) | {
+                    axis: option for axis, (option, _) in zip(axes, chosen, strict=True)
+                }
+                value = _merged(group, scale, name, chosen, list(axes)) | {"seed": seed}
+                said = f"{where}: {name} {' '.join(option for option, _ in chosen)}".rstrip()
+                for spec, tried in _specs(value, scale.grid, group.random_set, factors, around, said):
+                    yield Entry(spec, name, labels | tried)
+
+
+def _architectures(group: Group, scale: ExperimentScale) -> list[tuple[Label, dict[str, Any]]]:
+    """Labels and factors of the random set's architectures; a single empty one for a group that has none."""
+    if group.random_set is None or scale.architectures is None:
+        return [("", {})]
+    if scale.architectures == "base":
+        return [("base", random_set.BASE)]
+    return list(enumerate(random_set.sample(scale.architectures)))
+
+
+def _merged(
+    group: Group, scale: ExperimentScale, name: str, chosen: tuple[tuple[str, Partial], ...], axes: list[str]
+) -> Partial:
+    value = group.spec
+    for _, part in chosen:
+        value = merged(value, part)
+    value = merged(value, scale.spec)
+    for axis, (option, _) in zip(axes, chosen, strict=True):
+        value = merged(value, scale.options.get(axis, {}).get(option, {}))
+    return merged(value, scale.groups.get(name, {}))
+
+
+def _specs(
+    value: Partial, grid: Grid | None, drawn: RandomSet | None, factors: dict[str, Any], around: Surroundings, where: str
+) -> Iterator[tuple[Spec, dict[str, Label]]]:
+    """The spec that a merged value stands for; with a grid one for each of its learning rates."""
+    method = dict(value.get("method", {}))
+    if "use" in method:
+        name = method.pop("use")
+        if name not in around.methods:
+            raise WganlibError(f"{where}: method.use: {unknown('method', str(name), around.methods)}")
+        method = merged(around.methods[name], method)
+    dataset = merged({"dataset": around.dataset}, {"dataset": value.get("dataset", {})})["dataset"]
+    value = value | {"dataset": dataset, "method": method}
+    if drawn is not None:
+        # What the constraint allows of a normalised critic.
+        allowed: dict[str, Literal["none", "layer"]] = {"gradient_penalty": "layer", "spectral_normalization": "none"}
+        norm: Literal["none", "batch", "layer"] = allowed.get(method.get("constraint", {}).get("kind", ""), "batch")
+        architecture = random_set.architecture(factors, width=around.width, critic_norm=norm)
+        value["architecture"] = architecture.model_dump(mode="json", exclude_none=True)
+        if factors["critic_normalized"]:
+            method["critic_l2"] = drawn.critic_l2_when_normalized
+    if grid is None:
+        yield parse(Spec, value, where), {}
+        return
+    for rate, factor in itertools.product(grid.learning_rates, grid.critic_factors):
+        rates = {"generator_optimizer": {"learning_rate": rate}, "critic_optimizer": {"learning_rate": rate * factor}}
+        tried = value | {"method": merged(method, rates)}
+        yield parse(Spec, tried, where), dict(zip(GRID_LABELS, (rate, factor), strict=True))

@@ -1,0 +1,168 @@
+"""Reports of image and text experiments: one module a report, its name the same as the report's.
+
+Each has QUANTITIES, what it measures, and `report(tables)`, which gives pictures, tables and measured quantities, and sees
+collected tables alone.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from wganlib.judging.quantities import Findings
+from wganlib.planning.experiment import Partial
+from wganlib.planning.params import MethodParams, Published
+from wganlib.planning.plan import Experiment
+from wganlib.reporting.pictures import Picture
+
+
+class ScoreColumns(NamedTuple):
+    """The columns of the score that a report heads, and its names in words; "inception" and "classifier" never share one."""
+
+    score: str
+    split_std: str
+    distance: str
+    distance_error: str
+    title: str
+    distance_title: str
+
+
+COLUMNS = {
+    "classifier": ScoreColumns(
+        "classifier_score",
+        "classifier_score_split_std",
+        "frechet_classifier_distance",
+        "frechet_classifier_distance_standard_error",
+        "classifier score",
+        "Fréchet classifier distance",
+    ),
+    "inception": ScoreColumns(
+        "inception_score",
+        "inception_score_split_std",
+        "frechet_inception_distance",
+        "frechet_inception_distance_standard_error",
+        "Inception Score",
+        "FID",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """An experiment's collected tables."""
+
+    experiment: Experiment
+    scale: str
+    runs: pd.DataFrame
+    """A row a run: `run`, `group`, its labels, `seed`, `outcome`, scores and measures with standard errors, `seconds`."""
+    snapshots: pd.DataFrame
+    """The same labels and scores at `generator_iteration`s on the way; 0 is the untrained generator."""
+    curves: pd.DataFrame
+    """Labels, `run`, and thinned rows of histories: `generator_iteration`, losses, `seconds`, and what a run records."""
+    real: dict[str, Any]
+    """By data set: its classifier's accuracy, `real_training_images` and `real_held_out_images` with their scores."""
+    lines: dict[str, list[str]]
+    """Generated lines of text by run."""
+    sheets: dict[str, Image.Image]
+    """Sheets of samples by run, of the first seed."""
+    methods: dict[str, MethodParams]
+    published: Published
+
+    @property
+    def settings(self) -> Partial:
+        """The experiment's settings at this scale."""
+        return self.experiment.settings
+
+    @property
+    def columns(self) -> ScoreColumns:
+        """The columns of the score."""
+        return COLUMNS["inception" if self.experiment.scoring.network == "inception" else "classifier"]
+
+    def options(self, axis: str) -> list[str]:
+        """The options of an axis, in the experiment's order."""
+        return self.experiment.axes.get(axis, [])
+
+    def title(self, method: str) -> str:
+        """A method's title, or the option's own words."""
+        return self.methods[method].title if method in self.methods else method.replace("_", " ")
+
+    def iterations(self, run: str) -> int:
+        """The generator iterations of a run's budget."""
+        return next(entry.spec.generator_iterations for entry in self.experiment.entries if entry.run == run)
+
+
+class Table(NamedTuple):
+    """A table of text: headings, rows, a caption; "|" before a heading sets a column to the left, others are right."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    caption: str
+    rules: tuple[int, ...] = ()
+    """Numbers of rows below which a thin rule stands."""
+
+
+class Lines(NamedTuple):
+    """Generated text, shown as it is."""
+
+    title: str
+    lines: list[str]
+
+
+@dataclass
+class Content:
+    """What a report shows, in the order of its fields."""
+
+    findings: Findings
+    tables: list[Table] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    lines: list[Lines] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Sentences below the claim: what a reader must know before the tables."""
+
+
+def rows_of(table: pd.DataFrame, **labels: Any) -> pd.DataFrame:
+    """The rows with these labels."""
+    for name, value in labels.items():
+        table = table[table[name] == value]
+    return table
+
+
+def finite(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Those values [n] that are finite numbers."""
+    found = np.array([float(v) for v in values if v is not None], dtype=np.float64)
+    return found[np.isfinite(found)]
+
+
+def told(values: Iterable[Any], digits: int = 2) -> str:
+    """Mean and standard deviation over seeds; one seed has no spread, and says so by none.
+
+    >>> told([1.0, 2.0]), told([1.5]), told([float("nan")])
+    ('1.50 ± 0.71', '1.50', '–')
+    """
+    found = finite(values)
+    if not len(found):
+        return "–"
+    mean = number(float(found.mean()), digits)
+    return mean if len(found) == 1 else f"{mean} ± {number(float(found.std(ddof=1)), digits)}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number in a table, a large one by its magnitude; a dash for none.
+
+    >>> number(-1.234), number(693724732.8), number(None)
+    ('−1.23', '6.9e+08', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    return (f"{value:.1e}" if abs(value) >= 1e6 else f"{value:.{digits}f}").replace("-", "−")
+
+
+def by_labels(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+    """Rows with equal labels together, in the order in which they first stand."""
+    for labels, rows in table.groupby(names, sort=False, dropna=False):
+        yield tuple("" if pd.isna(label) else str(label) for label in labels), rows

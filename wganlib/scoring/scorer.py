@@ -1,0 +1,364 @@
+"""Scoring of a run's saved generators by the data set's classifier, and the classifier's own files."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from wganlib.datasets.dataset import Images
+from wganlib.datasets.loading import load as load_images
+from wganlib.datasets.spec import DatasetSpec
+from wganlib.errors import WganlibError, parse
+from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.scoring import classifier as classifiers
+from wganlib.scoring import formulas, sheets
+from wganlib.scoring.formulas import Array
+from wganlib.scoring.inception_scorer import INCEPTION_COLUMNS, InceptionScorer
+from wganlib.scoring.measures import Samples, measure
+from wganlib.spec.run import Spec
+from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
+from wganlib.streams import stream
+from wganlib.training import runs
+from wganlib.training.networks import build_generator
+from wganlib.training.trainer import sample
+
+RESAMPLES = 20
+"""Bootstrap resamples behind the Fréchet distance's standard error."""
+
+SHEET_ROWS, SHEET_COLUMNS, SHEET_LINES = 6, 10, 30
+"""Images of a sheet of samples, or its lines of text."""
+
+KEPT_IMAGES = 2000
+"""Generated images that are kept in memory for measures of the images themselves."""
+
+KEPT_LINES = 64
+"""Generated lines of text that `scores.json` holds."""
+
+Outputs = tuple[Array, Array]
+"""A classifier's probabilities [N, classes] and features [N, D] of samples."""
+
+
+class Score(NamedTuple):
+    """Scores of one generator; the distance is None where it cannot be computed (samples that are not finite)."""
+
+    classifier_score: float
+    classifier_score_split_std: float
+    frechet_classifier_distance: float | None
+    frechet_classifier_distance_standard_error: float | None
+
+
+FAILED = Score(1.0, 0.0, None, None)
+"""A generator that diverged or ran out of memory: the score of a constant, no distance; ranked last."""
+
+
+def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int) -> None:
+    """Train a data set's classifier and write its weights, the reference moments of the training part and its description.
+
+    The reference holds every training image once. The description gives the held-out accuracy, and the scores of real
+    training and held-out images, and of uniform noise, by the same protocol as a run's samples. Where Inception scores the
+    runs, its moments of the training part and its scores of the same images stand beside the classifier's. All but weights
+    and accuracy are of the judged data set's images, where the spec names one.
+    """
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("warn")
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    learnt = load_images(spec.dataset)
+    # The small network is for the CPU, where it gives the same bytes everywhere that it can.
+    device = runs.choose_device("cpu" if spec.resnet_width is None else "auto")
+    network, accuracy = classifiers.train(spec, learnt, device)
+    images = load_images(spec.judged) if spec.judged else learnt
+    draws = stream(spec.seed, "scoring")
+    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
+    reference = formulas.moments(features)
+    moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
+    scorer = None
+    if scoring.network == "inception":
+        scorer = InceptionScorer(scoring, spec.dataset.shape.low)
+        moments |= scorer.set_reference(_whole(images, scoring.batch_size, draws), spec.seed)
+
+    def scored(batches: list[Tensor]) -> dict[str, float | None]:
+        found: dict[str, float | None] = _scored(
+            *classifiers.outputs(network, batches), reference, scoring, spec.seed
+        )._asdict()
+        return found | (scorer.scores(batches, spec.seed) if scorer else {})
+
+    def real(part: Tensor) -> dict[str, float | None]:
+        repeated = torch.arange(len(part)).repeat(-(-scoring.num_samples // len(part)))
+        order = repeated[torch.randperm(len(repeated), generator=draws)[: scoring.num_samples]]
+        return scored([images.preprocess(part[rows], draws) for rows in _split(order, scoring.batch_size)])
+
+    def noise() -> dict[str, float | None]:
+        _, shape, _, low, _ = spec.dataset.shape
+        uniform = torch.rand((scoring.num_samples, *shape), generator=draws)
+        return scored(_split(low + (1 - low) * uniform, scoring.batch_size))
+
+    description = {
+        "spec": spec.model_dump(mode="json", exclude_none=True),
+        "scoring": _dumped(scoring),
+        "accuracy": accuracy,
+        "held_out_images": len(learnt.test),
+        "real_training_images": real(images.train),
+        "real_held_out_images": real(images.test),
+        "uniform_noise": noise(),
+        "provenance": runs.provenance(torch.device("cpu"), threads, learnt.sha256, started, time.perf_counter() - clock)
+        | ({"judged_sha256": images.sha256} if spec.judged else {}),
+    }
+    stop_if_orphaned()
+    write_atomic(folder / "classifier.safetensors", save(dict(network.state_dict())))
+    write_atomic(folder / "reference.safetensors", save(moments))
+    write_json(folder / "classifier.json", description)
+
+
+def _whole(images: Images, batch_size: int, draws: torch.Generator) -> Iterator[Tensor]:
+    """Every training image once, preprocessed; in one go where there are few, which draws their noise at once."""
+    size = len(images.train) if len(images.train) <= 10_000 else max(batch_size, 1000)
+    return (images.preprocess(part, draws) for part in _split(images.train, size))
+
+
+def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path | None, threads: int) -> None:
+    """Score a run's trained generator, its snapshots and its untrained generator.
+
+    Writes `scores.json`, `samples.png` and `progress.png`, samples of all these generators from the same noise. Snapshots and
+    the untrained generator get the classifier's scores alone, unless `scoring.snapshot_measures` asks for all; without a
+    network (`scoring.network` none) there are measures alone. Measures compare with the whole data set whatever the run's
+    `train_limit`. Of text, `scores.json` also holds the first generated `lines`.
+
+    Raises:
+        WganlibError: the folder holds another spec's results, or a file is missing or damaged.
+    """
+    kind = spec.dataset.shape.kind
+    if kind == "images" and scoring.network != "none" and classifier_folder is None:
+        raise WganlibError("--classifier is missing: give the folder that `wganlib classifier` made for the data set")
+    if (scoring.network == "none") != (kind != "images"):
+        raise WganlibError(
+            f"scoring.network: found {scoring.network!r} for a data set of {kind}; images are scored by 'classifier' or "
+            "'inception', other data by 'none' and measures"
+        )
+    runs.check_spec(folder, spec)
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("warn")
+    outcome = read_json(folder / "provenance.json")["outcome"]
+    generators = _generators(spec, scoring, folder, outcome)
+    scorer = Scorer(spec, scoring, classifier_folder)
+    symbols = sheets.symbols_of(folder, spec)
+    score, outputs = scorer.classified(generators.trained if outcome == "ok" else None)
+    further = scorer.further(None if outcome != "ok" or score == FAILED else generators.trained, outputs)
+    if outcome == "ok" and (score == FAILED or further.get("measures", {}) is None):
+        outcome = "diverged"  # finite weights whose samples are not
+    result = {"outcome": outcome, **_fields(score), **_over_time(scorer, generators), **further}
+    if kind == "text":
+        lines = scoring.model_copy(update={"num_samples": KEPT_LINES})
+        result["lines"] = sheets.read(torch.cat(list(_samples(generators.trained, spec, lines))), symbols)
+    result |= {
+        "scoring": _dumped(scoring),
+        "classifier": classifier_folder.name if classifier_folder else None,
+        "run": spec.key,
+    }
+    stop_if_orphaned()
+    write_atomic(folder / "samples.png", _sheet(spec, scoring, generators.trained, symbols))
+    write_atomic(folder / "progress.png", _progress(spec, scoring, generators, symbols))
+    write_json(folder / "scores.json", result)
+
+
+class Generators(NamedTuple):
+    """A run's generators in `eval` mode; None is a snapshot at an iteration before which the run diverged."""
+
+    untrained: nn.Module
+    snapshots: dict[int, nn.Module | None]
+    trained: nn.Module
+
+
+def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str) -> Generators:
+    averaged = scoring.weights != "last"
+    trained = runs.load_generator(folder, spec, averaged=averaged)
+    untrained = build_generator(spec, stream(spec.seed, "init"))
+    assert untrained is not None
+
+    def snapshot(iteration: int) -> nn.Module | None:
+        name = f"snapshots/{iteration}.safetensors"
+        if outcome != "ok" and not (folder / name).exists():
+            return None
+        return runs.load_generator(folder, spec, name, averaged=averaged)
+
+    return Generators(untrained.eval(), {iteration: snapshot(iteration) for iteration in spec.snapshots}, trained)
+
+
+class Scorer:
+    """What scores a run's generators, loaded once for all of them: the classifier, Inception, the data that measures need."""
+
+    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None):
+        self.spec, self.scoring = spec, scoring
+        self.network: classifiers.Network | None = None
+        self.inception: InceptionScorer | None = None
+        if folder is None:
+            return
+        self.network, self.reference = load_classifier(folder, spec)
+        judge = _stored(folder)
+        if judge.judged and "coverage" in (scoring.measures or ()):
+            raise WganlibError(
+                f"measure 'coverage' asks for classes of {spec.dataset.name!r}, but {folder} tells those of "
+                f"{judge.dataset.name!r}: leave it out"
+            )
+        if scoring.network == "inception":
+            self.inception = InceptionScorer(scoring, spec.dataset.shape.low)
+            self.inception.load_reference(folder / "reference.safetensors")
+
+    def classified(self, generator: nn.Module | None) -> tuple[Score | None, Outputs | None]:
+        """The classifier's scores and outputs of a generator's samples; without a generator, those of a failure."""
+        if self.network is None:
+            return None, None
+        if generator is None:
+            return FAILED, None
+        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring))
+        return _scored(*outputs, self.reference, self.scoring, self.spec.seed), outputs
+
+    def further(self, generator: nn.Module | None, outputs: Outputs | None) -> dict[str, Any]:
+        """Inception's scores and the measures that the scoring asks for; `outputs` are the classifier's."""
+        found: dict[str, Any] = {}
+        if self.inception:
+            if generator is None:
+                found |= dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
+            else:
+                found |= self.inception.scores(_samples(generator, self.spec, self.scoring), self.spec.seed)
+        if self.scoring.measures:
+            found["measures"] = None if generator is None else self._measured(self.scoring.measures, generator, outputs)
+        return found
+
+    def everything(self, generator: nn.Module | None) -> dict[str, Any]:
+        """All scores of a generator."""
+        score, outputs = self.classified(generator)
+        return _fields(score) | self.further(None if score == FAILED else generator, outputs)
+
+    def _measured(self, names: tuple[str, ...], generator: nn.Module, outputs: Outputs | None) -> dict[str, Any] | None:
+        """Measures by their names; None where samples are not finite."""
+        kept = min(self.scoring.num_samples, KEPT_IMAGES) if self.network else self.scoring.num_samples
+        shown = self.scoring.model_copy(update={"num_samples": kept})
+        examples = torch.cat(list(_samples(generator, self.spec, shown)))
+        if not bool(torch.isfinite(examples).all()):
+            return None
+        samples = Samples(examples, self.data, self.spec.dataset, np.random.default_rng(self.spec.seed))
+        if outputs is not None:
+            samples = samples._replace(probabilities=outputs[0], features=outputs[1])
+            if "kernel_distance" in names:
+                samples = samples._replace(reference_features=self.real_features)
+        return {name: estimate._asdict() for name, estimate in measure(names, samples).items()}
+
+    @cached_property
+    def data(self) -> Images:
+        """The run's whole data set."""
+        return load_images(unlimited(self.spec.dataset))
+
+    @cached_property
+    def real_features(self) -> Array:
+        """The classifier's features [N, D] of training images, as many as samples."""
+        assert self.network is not None
+        draws = stream(self.spec.seed, "scoring")
+        rows = torch.randperm(len(self.data.train), generator=draws)[: self.scoring.num_samples]
+        real = (self.data.preprocess(self.data.train[part], draws) for part in _split(rows, self.scoring.batch_size))
+        return classifiers.outputs(self.network, real)[1]
+
+
+def _over_time(scorer: Scorer, generators: Generators) -> dict[str, Any]:
+    """Scores of the untrained generator and of the snapshots."""
+
+    def snapshots(scored: Callable[[nn.Module | None], dict[str, Any]]) -> dict[str, Any]:
+        return {str(iteration): scored(generator) for iteration, generator in generators.snapshots.items()}
+
+    found: dict[str, Any] = {}
+    if scorer.scoring.snapshot_measures:
+        untrained = scorer.everything(generators.untrained)
+        if scorer.network:
+            found["untrained_classifier_score"] = untrained["classifier_score"]
+        return found | {"untrained": untrained, "snapshots": snapshots(scorer.everything)}
+    if scorer.network:
+        untrained = _fields(scorer.classified(generators.untrained)[0])
+        found["untrained_classifier_score"] = untrained["classifier_score"]
+        found["snapshots"] = snapshots(lambda generator: _fields(scorer.classified(generator)[0]))
+    return found
+
+
+def _sheet(spec: Spec, scoring: ScoringSpec, generator: nn.Module, symbols: bytes) -> bytes:
+    """Samples of a generator; the columns of a conditional one are classes."""
+    rows, columns = (SHEET_LINES, 1) if spec.dataset.shape.kind == "text" else (SHEET_ROWS, SHEET_COLUMNS)
+    shown = scoring.model_copy(update={"num_samples": rows * columns})
+    made = _samples(generator, spec, shown, sheets.class_columns(spec, rows, columns))
+    return sheets.sheet(made, spec.dataset.shape, rows, columns, symbols)
+
+
+def _progress(spec: Spec, scoring: ScoringSpec, generators: Generators, symbols: bytes) -> bytes:
+    """Samples of the untrained generator, the snapshots and the trained generator, all from the same noise."""
+    count = sheets.MOMENT[spec.dataset.shape.kind]
+    shown, labels = scoring.model_copy(update={"num_samples": count}), sheets.class_columns(spec, 1, count)
+    kept = [("0", generators.untrained)]
+    kept += [(str(iteration), generator) for iteration, generator in generators.snapshots.items() if generator]
+    kept.append((str(spec.generator_iterations), generators.trained))
+    moments = [(name, torch.cat(list(_samples(generator, spec, shown, labels)))) for name, generator in kept]
+    return sheets.progress(moments, spec.dataset.shape, symbols)
+
+
+def _fields(score: Score | None) -> dict[str, Any]:
+    return {} if score is None else dict(score._asdict())
+
+
+def _split(rows: Tensor, size: int) -> list[Tensor]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _dumped(scoring: ScoringSpec) -> dict[str, Any]:
+    return scoring.model_dump(mode="json", exclude_none=True)
+
+
+def unlimited(dataset: DatasetSpec) -> DatasetSpec:
+    """The data set without its `train_limit`."""
+    return dataset.model_copy(update={"train_limit": None})
+
+
+def _stored(folder: Path) -> ClassifierSpec:
+    return parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
+
+
+def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tuple[Array, Array]]:
+    """A trained classifier that scores a run, and the reference moments of all training images of the run's data set.
+
+    Raises:
+        WganlibError: a file is missing or damaged, or the classifier is for another data set, or for a part of it.
+    """
+    stored, wanted = _stored(folder), unlimited(spec.dataset)
+    if stored.scored != wanted:
+        raise WganlibError(
+            f"{folder}: the classifier of {stored.scored.canonical()}, expected that of {wanted.canonical()}; make it with "
+            "`wganlib classifier`"
+        )
+    try:
+        moments = load_file(folder / "reference.safetensors")
+        reference = moments["mean"].numpy(), moments["covariance"].numpy()
+    except (OSError, SafetensorError, KeyError) as error:
+        raise WganlibError(
+            f"{folder / 'reference.safetensors'}: not readable ({error}); delete the folder and make it anew"
+        ) from None
+    return classifiers.load(stored, folder / "classifier.safetensors"), reference
+
+
+def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec, labels: Tensor | None = None) -> Iterator[Tensor]:
+    noise = stream(spec.seed, "scoring")
+    made = sample(generator, spec, scoring.num_samples, scoring.batch_size, noise, labels)
+    batches = -(-scoring.num_samples // scoring.batch_size)
+    yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
+
+
+def _scored(probabilities: Array, features: Array, reference: tuple[Array, Array], scoring: ScoringSpec, seed: int) -> Score:
+    if not (np.isfinite(probabilities).all() and np.isfinite(features).all()):
+        return FAILED
+    mean, std = formulas.inception_formula(probabilities, scoring.splits)
+    distance = formulas.frechet_distance(formulas.moments(features), reference)
+    error = formulas.frechet_standard_error(features, reference, RESAMPLES, np.random.default_rng(seed))
+    return Score(mean, std, distance, error)

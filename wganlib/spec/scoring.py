@@ -1,0 +1,96 @@
+"""How samples of a run are scored, and by which classifier. Importing this needs no torch."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from wganlib.datasets.spec import DatasetSpec
+from wganlib.fields import Part, PositiveInt
+from wganlib.numerics import NUMERICS
+
+Pixels = Literal["127.5", "127.995", "float"]
+
+
+class ClassifierSpec(Part):
+    """The classifier whose outputs and features stand for Inception's on a data set."""
+
+    dataset: DatasetSpec
+    epochs: PositiveInt
+    seed: Annotated[int, Field(ge=0)]
+    judged: DatasetSpec | None = None
+    """The data set whose images it judges, where that is not the one on whose labels it is trained."""
+    resnet_width: PositiveInt | None = None
+    """Channels of the first layer of a residual network; a small convolutional network when left out."""
+    numerics: dict[str, int] = {}
+
+    @model_validator(mode="after")
+    def _filled(self) -> Self:
+        self._check_judged()
+        if not self.numerics:
+            network = "classifier" if self.resnet_width is None else "classifier_resnet"
+            used = (network, *(f"dataset:{data.name}" for data in (self.dataset, self.judged) if data))
+            object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
+        return self
+
+    def _check_judged(self) -> None:
+        if self.judged is None:
+            return
+        of, by = self.judged.shape, self.dataset.shape
+        if (of.kind, of.shape, of.low) != (by.kind, by.shape, by.low):
+            ours, theirs = (f"{s.kind} of shape {s.shape} in [{s.low:g}, 1]" for s in (of, by))
+            raise ValueError(
+                f"judged: {self.judged.name!r} has {ours}, but the classifier learns from {self.dataset.name!r}, {theirs}: "
+                "size, channels and value range must agree"
+            )
+        if self.judged == self.dataset:
+            raise ValueError(f"judged: found {self.judged.name!r}, the classifier's own data set: leave it out")
+        if self.judged.train_limit is not None:
+            raise ValueError(
+                f"judged: found train_limit {self.judged.train_limit}, but all training images are the reference: leave it out"
+            )
+
+    @property
+    def scored(self) -> DatasetSpec:
+        """The data set whose runs it scores, and whose training images are the reference."""
+        return self.judged or self.dataset
+
+    @property
+    def key(self) -> str:
+        name = f"{self.scored.name}{self.scored.image_size or ''}"
+        by = f"-by-{self.dataset.name}" if self.judged else ""
+        return f"{name}{by}-{self.digest()}"
+
+
+class ScoringSpec(Part):
+    """How samples of a run are scored."""
+
+    network: Literal["classifier", "inception", "none"]
+    """`inception` comes beside the classifier; `none` is for data without images, which have measures alone."""
+    num_samples: Annotated[int, Field(ge=2)]
+    splits: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)] = 100
+    """Samples are generated in batches of this size, whose statistics batch norm uses."""
+    numerics: dict[str, int] = {}
+    measures: tuple[Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"], ...] | None = None
+    """Further scores: see `wganlib.scoring.measures`."""
+    snapshot_measures: Literal[True] | None = None
+    """Snapshots and the untrained generator get every score and measure that the trained generator gets."""
+    weights: Literal["last"] | None = None
+    """`last`: samples are made with the last weights though the run keeps their moving average."""
+    pixels: Pixels | None = None
+    """How images become Inception's input: see `wganlib.scoring.inception.to_pixels`; 127.995 when left out."""
+    inception_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    """Expected sha256 of the Inception weights, where it is not the usual one."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.numerics:
+            used = [f"score:{self.network}", *(f"score:{name}" for name in self.measures or ())]
+            object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
+        if self.network == "none" and not self.measures:
+            raise ValueError("network 'none' scores nothing by itself: choose measures (ngrams for text, transport for points)")
+        if self.num_samples % self.splits or self.num_samples // self.splits < 2:
+            raise ValueError(
+                f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
+            )
+        return self

@@ -1,0 +1,149 @@
+"""Checkpoints: a training's state in pieces that are small enough to be carried to another machine, written so that a kill at
+any moment leaves the old one or the new one.
+
+In a training's folder `results/checkpoints/<key>/` lie its newest state and the snapshots that it has taken. Each is a list
+`<name>.json` and the pieces `<name>-<iteration>-<number>-<digest>.piece` that the list names: pieces are written first, the
+list then takes the place of the old one, and the old pieces go. A piece's name has a digest of its content, so that pieces of
+two states are never taken for each other.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from wganlib.errors import WganlibError
+from wganlib.fields import Part, PositiveInt
+from wganlib.files import write_atomic, write_json
+from wganlib.spec.run import Spec
+from wganlib.training.stacked_trainer import StackedTrainer
+from wganlib.training.trainer import Trainer
+
+PIECE_BYTES = 15 * 2**20
+"""Most bytes of a piece: files of up to 16 MiB can be carried to and from lent machines."""
+
+STATE = "checkpoint"
+
+
+class Piece(Part):
+    """One file of a stored content."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.piece$")]
+    size: PositiveInt
+    """In bytes."""
+    sha256: str
+
+
+class Pieces(Part):
+    """The list of a stored content's pieces, in order, and the canonical form of the spec that it belongs to."""
+
+    spec: str
+    pieces: tuple[Piece, ...]
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a training's folder holds a state to go on from."""
+    return (folder / f"{STATE}.json").exists()
+
+
+def save_checkpoint(trainer: Trainer | StackedTrainer, folder: Path) -> None:
+    """Write the trainer's whole state, as safetensors in pieces; the folder's earlier state goes once the new one is whole."""
+    # Row numbers fit 32 bits, which halves the largest part of a state on many small examples.
+    state = {key: value.int() if _is_order(key) else value for key, value in trainer.state().items()}
+    _write(folder, STATE, trainer.iteration, save(state), trainer.spec.canonical())
+
+
+def load_checkpoint(trainer: Trainer | StackedTrainer, folder: Path) -> None:
+    """Bring a trainer to a checkpoint's state.
+
+    Raises:
+        WganlibError: a file is missing, truncated or altered, not a checkpoint's, or another spec's.
+    """
+    content = _read(folder, STATE, trainer.spec.canonical())
+    try:
+        trainer.load({key: value.long() if _is_order(key) else value for key, value in load(content).items()})
+    except (KeyError, RuntimeError, ValueError, SafetensorError) as error:
+        raise WganlibError(
+            f"{folder}: does not fit this kind of device or version of torch ({error}); {_advice(folder)}"
+        ) from None
+
+
+def save_snapshot(folder: Path, spec: Spec, iteration: int, content: bytes) -> None:
+    """Keep a snapshot beside the state, so that a training that goes on elsewhere has those of its beginning."""
+    _write(folder, f"snapshot-{iteration}", iteration, content, spec.canonical())
+
+
+def load_snapshot(folder: Path, spec: Spec, iteration: int) -> bytes:
+    """What `save_snapshot` kept.
+
+    Raises:
+        WganlibError: as `load_checkpoint`.
+    """
+    return _read(folder, f"snapshot-{iteration}", spec.canonical())
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove a training's state and snapshots; what is not a checkpoint's stays."""
+    # The list goes first: a state without some of its pieces would be refused, one without a list is no state.
+    for pattern in (f"{STATE}.json", "snapshot-*.json", "*.piece", ".*.json.*.tmp", ".*.piece.*.tmp"):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def _is_order(key: str) -> bool:
+    """Whether a state's tensor is an order of rows: "order" of a run, "run3.order" of a stack."""
+    return key.rpartition(".")[2] == "order"
+
+
+def _write(folder: Path, name: str, iteration: int, content: bytes, spec: str) -> None:
+    pieces = []
+    for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
+        part = content[start : start + PIECE_BYTES]
+        digest = hashlib.sha256(part).hexdigest()
+        piece = Piece(name=f"{name}-{iteration:08d}-{number:03d}-{digest[:10]}.piece", size=len(part), sha256=digest)
+        write_atomic(folder / piece.name, part)
+        pieces.append(piece)
+    write_json(folder / f"{name}.json", Pieces(spec=spec, pieces=tuple(pieces)).model_dump(mode="json"))
+    kept = {piece.name for piece in pieces}
+    # With the temporary files of killed writes: the training's lock keeps other writers out.
+    for path in (*folder.glob(f"{name}-[0-9]*.piece"), *folder.glob(f".{name}*.tmp")):
+        if path.name not in kept:
+            path.unlink()
+
+
+def _read(folder: Path, name: str, spec: str) -> bytes:
+    path = folder / f"{name}.json"
+    try:
+        stored = Pieces.model_validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValueError):
+        raise WganlibError(f"{path}: not a whole checkpoint (not a list of its pieces); {_advice(folder)}") from None
+    if stored.spec != spec:
+        raise WganlibError(f"{path}: the checkpoint of another spec; move it away or {_advice(folder)}")
+    return b"".join(_read_piece(folder / piece.name, piece, path) for piece in stored.pieces)
+
+
+def _read_piece(path: Path, piece: Piece, listed: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WganlibError(
+            f"{path}: not a whole checkpoint ({error.strerror}, but {listed.name} lists it); {_advice(path.parent)}"
+        ) from None
+    if len(content) != piece.size:
+        raise WganlibError(
+            f"{path}: not a whole checkpoint (found {len(content)} bytes, expected {piece.size}); {_advice(path.parent)}"
+        )
+    found = hashlib.sha256(content).hexdigest()
+    if found != piece.sha256:
+        raise WganlibError(
+            f"{path}: a checkpoint whose content does not match its checksum (found sha256 {found[:10]}…, expected "
+            f"{piece.sha256[:10]}…); {_advice(path.parent)}"
+        )
+    return content
+
+
+def _advice(folder: Path) -> str:
+    return f"carry {folder} here again if it came from elsewhere, or delete it to train from the start"

@@ -1,0 +1,77 @@
+"""What a training may record beside its losses (`Spec.record`). Recording leaves the training as it is, bit for bit.
+
+`critic_values`: means of the critic's values over the real and the generated batch of the last critic step, before its update
+(Zhou et al. 2019, Figure 6). `critic_step_cosine`: see `step_cosine`, of the last critic step. `held_out_loss`: the critic's
+loss after the iteration on the first training and on the first held-out examples, whose distance shows overfitting (Gulrajani
+et al. 2017, Figure 5, plots the negative); see `Trainer.held_out_losses`.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wganlib.datasets.dataset import Images
+from wganlib.errors import WganlibError
+from wganlib.spec.run import Record
+
+COLUMNS: dict[Record, tuple[str, ...]] = {
+    "critic_step_cosine": ("critic_step_cosine",),
+    "critic_values": ("critic_real_mean", "critic_fake_mean"),
+    "held_out_loss": ("training_critic_loss", "held_out_critic_loss"),
+}
+"""The history's columns of each."""
+
+COMPARED = 1000
+"""Most examples of either part on which the critic's losses are compared."""
+
+
+def columns(record: tuple[Record, ...] | None) -> tuple[str, ...]:
+    """The history's further columns, in order.
+
+    >>> columns(("critic_values",))
+    ('critic_real_mean', 'critic_fake_mean')
+    """
+    return tuple(column for name in record or () for column in COLUMNS[name])
+
+
+def step_cosine(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
+    """Cosine between an optimiser's step and the negative gradient it was given, a float64 scalar; 1 for gradient descent.
+
+    before, after: the parameters around the step; those after it still hold their gradients, those without one do not count.
+    All are one vector. L2 in the optimiser belongs to the step, not to the gradient. Not a number where step or gradient is
+    zero. Below zero the step goes uphill, as Adam's did with momentum on a clipped critic (Arjovsky et al. 2017, section 4.2).
+
+    >>> weight = torch.tensor([2.0, 1.0], requires_grad=True)
+    >>> weight.grad = torch.tensor([3.0, 4.0])
+    >>> step_cosine([torch.tensor([3.0, 1.0])], [weight]).item()  # (-1, 0) and (-3, -4)
+    0.6
+    """
+    # Of the order of millions of small float32 differences: their sums need more digits.
+    pairs = [((b - a.detach()).double(), a.grad.double()) for b, a in zip(before, after, strict=True) if a.grad is not None]
+    product, steps, gradients = (
+        torch.stack([(x * y).sum() for x, y in chosen]).sum()
+        for chosen in (pairs, [(s, s) for s, _ in pairs], [(g, g) for _, g in pairs])
+    )
+    return product / (steps * gradients).sqrt()
+
+
+def compared(images: Images, batch_size: int) -> int:
+    """How many examples of the training and of the held-out part are compared: as many of both, at most `COMPARED`.
+
+    Raises:
+        WganlibError: they are fewer than a batch, or the held-out examples are the training examples.
+    """
+    held_out = len(images.test)
+    count = min(COMPARED, len(images.train), held_out)
+    if count < batch_size:
+        raise WganlibError(
+            f"record: held_out_loss compares {count} examples (of {len(images.train)} for training and {held_out} held out, "
+            f"at most {COMPARED}), less than one batch of {batch_size}: use a batch_size of at most {count}, or leave it out"
+        )
+    if torch.equal(images.train[:count], images.test[:count]):
+        raise WganlibError(
+            "record: held_out_loss needs held-out examples, but this data set's are those for training, "
+            "or both are drawn afresh for every batch: leave it out"
+        )
+    return count
