@@ -14,7 +14,7 @@ import yaml
 from safetensors.torch import load_file
 
 from wganlib.architectures import random_set
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.spec.run import Spec
@@ -162,7 +162,7 @@ def digits():
     return load(DatasetSpec(name="digits", image_size=16))
 
 
-def make_data(spec: DatasetSpec, count: int = 64) -> Images:
+def make_data(spec: DatasetSpec, count: int = 64) -> Dataset:
     """Random data of a data set's shape, kind and range: what the engine needs of data that this version cannot load."""
     random = torch.Generator().manual_seed(0)
     kind, shape, classes, low, _ = spec.shape
@@ -174,7 +174,7 @@ def make_data(spec: DatasetSpec, count: int = 64) -> Images:
         examples = torch.randn((count, *shape), generator=random) if kind == "points" else low + (1 - low) * uniform
     labels = torch.randint(classes or 1, (count,), generator=random)
     fakes = (lambda n, stream: torch.randn((n, *shape), generator=stream)) if kind == "points" else None
-    return Images(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64, fakes=fakes)
+    return Dataset(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64, fakes=fakes)
 
 
 def trainings(folder: Path) -> dict[int, str]:

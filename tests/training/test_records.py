@@ -12,7 +12,7 @@ from conftest import make_data, make_spec, spec_is_refused
 from test_architectures import CONSTRAINTS, small_spec
 from test_stacks import toy
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
 from wganlib.numerics import names
@@ -248,7 +248,7 @@ def test_at_most_a_thousand_examples_are_compared():
     examples, labels = torch.arange(2500.0).view(-1, 1), torch.zeros(2500, dtype=torch.int64)
 
     def parts(train, test):
-        return Images(examples[:train], labels, examples[-test:], labels, lambda raw, _: raw, "0" * 64)
+        return Dataset(examples[:train], labels, examples[-test:], labels, lambda raw, _: raw, "0" * 64)
 
     assert [records.compared(parts(*sizes), 16) for sizes in ((1200, 1100), (1200, 30), (20, 1200))] == [1000, 30, 20]
 

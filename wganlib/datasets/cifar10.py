@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
@@ -13,10 +13,10 @@ RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 
 
-def load_cifar10(spec: DatasetSpec) -> Images:
+def load_cifar10(spec: DatasetSpec) -> Dataset:
     """Training and test images [N, 3, 32, 32] with labels, in the order of the files."""
     train, test = read_records(TRAIN), read_records(("test_batch.bin",))
-    return Images(
+    return Dataset(
         tensor(train[0]),
         tensor(train[1]).long(),
         tensor(test[0]),

@@ -14,7 +14,7 @@ Preprocess = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
-class Images:
+class Dataset:
     """Raw examples [N, ...] with labels [N] (zeros where there are none) of the training and held-out parts.
 
     `preprocess(raw, stream)` gives float examples [n, ...] of the spec's shape; where a data set is dequantised or drawn afresh

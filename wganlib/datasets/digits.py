@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.reading import package_folder
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
@@ -21,7 +21,7 @@ SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 TRAIN_COUNT = 1437
 
 
-def load_digits(spec: DatasetSpec) -> Images:
+def load_digits(spec: DatasetSpec) -> Dataset:
     """Training and held-out digits [N, 1, 8, 8] with labels.
 
     The split is fixed: a permutation of the rows by NumPy's default generator with seed 0, the first 1,437 for training.
@@ -43,4 +43,4 @@ def load_digits(spec: DatasetSpec) -> Images:
         return F.interpolate(scaled, size=spec.image_size, mode="bilinear", align_corners=False)
 
     parts = images[:TRAIN_COUNT], classes[:TRAIN_COUNT], images[TRAIN_COUNT:], classes[TRAIN_COUNT:]
-    return Images(*parts, preprocess, found)
+    return Dataset(*parts, preprocess, found)

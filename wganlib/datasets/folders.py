@@ -7,7 +7,7 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
@@ -18,7 +18,7 @@ HELD_OUT = 10
 """Every tenth file of a folder, by name, is held out."""
 
 
-def load_tiny_imagenet(spec: DatasetSpec) -> Images:
+def load_tiny_imagenet(spec: DatasetSpec) -> Dataset:
     """Training and validation images [N, 3, 64, 64] with labels in the order of wnids.txt; grey ones become RGB."""
     root = data_root() / "tiny-imagenet-200"
     advice = "unpack the official tiny-imagenet-200.zip"
@@ -45,7 +45,7 @@ def load_tiny_imagenet(spec: DatasetSpec) -> Images:
     return _images(spec, "tiny_imagenet", root, train, test, 64, exact)
 
 
-def load_flowers102(spec: DatasetSpec) -> Images:
+def load_flowers102(spec: DatasetSpec) -> Dataset:
     """All flowers [N, 3, S, S] squeezed to a square as Lipschitz GANs do; every tenth image is held out.
 
     Labels 0 to 101 come from the official imagelabels.mat, or from a labels.csv with the columns image and class (1 to 102).
@@ -84,7 +84,7 @@ def _flower_labels(root: Path, names: list[str], advice: str) -> list[int]:
     return [table[name] - 1 for name in names]
 
 
-def load_image_folder(spec: DatasetSpec) -> Images:
+def load_image_folder(spec: DatasetSpec) -> Dataset:
     """Every image below `DATA_ROOT/<folder>` [N, 3, S, S]: shorter side resized to S, centre crop; every tenth is held out."""
     assert spec.image_size is not None
     assert spec.folder is not None
@@ -109,7 +109,7 @@ def _split(pairs: Files) -> tuple[Files, Files]:
 
 def _images(
     spec: DatasetSpec, name: str, root: Path, train: Files, test: Files, side: int, convert: Callable[[Any, Path], Pixels]
-) -> Images:
+) -> Dataset:
     arrays, digests = [], []
     for part, files in (("train", train), ("test", test)):
         source = {"pillow": PIL.__version__, "files": _listing(files, root)}
@@ -128,7 +128,7 @@ def _images(
     labels = [torch.tensor([label for _, label in files], dtype=torch.int64) for files in (train, test)]
     preprocess = scaled(spec.scaling_used, spec.image_size)
     notes = {"pillow": PIL.__version__, "folder": root.name}
-    return Images(tensor(arrays[0]), labels[0], tensor(arrays[1]), labels[1], preprocess, joined(digests), notes=notes)
+    return Dataset(tensor(arrays[0]), labels[0], tensor(arrays[1]), labels[1], preprocess, joined(digests), notes=notes)
 
 
 def _listing(files: Files, root: Path) -> str:

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 
 
-def load_imagenet32(spec: DatasetSpec) -> Images:
+def load_imagenet32(spec: DatasetSpec) -> Dataset:
     """Training and validation images [N, 3, 32, 32] with labels 0 to 999 (1 to 1000 in the files)."""
     folder = data_root() / "imagenet32"
     train = [read_npz(folder / f"train_data_batch_{i}.npz") for i in range(1, 11)]
     test = read_npz(folder / "val_data.npz")
     images, labels = np.concatenate([part[0] for part in train]), np.concatenate([part[1] for part in train])
-    return Images(
+    return Dataset(
         tensor(images),
         tensor(labels),
         tensor(test[0]),

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from wganlib.datasets.cifar10 import load_cifar10
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.digits import load_digits
 from wganlib.datasets.folders import load_flowers102, load_image_folder, load_tiny_imagenet
 from wganlib.datasets.imagenet32 import load_imagenet32
@@ -20,7 +20,7 @@ from wganlib.datasets.text import load_text
 from wganlib.datasets.toys import load_toy
 from wganlib.errors import WganlibError
 
-LOADERS: dict[str, Callable[[DatasetSpec], Images]] = {
+LOADERS: dict[str, Callable[[DatasetSpec], Dataset]] = {
     "digits": load_digits,
     "gaussians8": load_toy,
     "gaussians25": load_toy,
@@ -46,7 +46,7 @@ LOADERS: dict[str, Callable[[DatasetSpec], Images]] = {
 }
 
 
-def load(spec: DatasetSpec) -> Images:
+def load(spec: DatasetSpec) -> Dataset:
     """Load a data set from its files below DATA_ROOT (`digits`, `sklearn_texts` and the toys need none).
 
     Raises:

@@ -7,18 +7,18 @@ from typing import Any
 import PIL
 import torch
 
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 
 
-def load_lsun(spec: DatasetSpec) -> Images:
+def load_lsun(spec: DatasetSpec) -> Dataset:
     """Training and validation bedrooms [N, 3, S, S] in the order of their keys: shorter side resized to S, centre crop."""
     assert spec.image_size is not None
     (train, first), (test, second) = (_part(name, spec.image_size) for name in ("train", "val"))
-    return Images(
+    return Dataset(
         tensor(train),
         torch.zeros(len(train), dtype=torch.int64),
         tensor(test),

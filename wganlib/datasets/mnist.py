@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
@@ -16,7 +16,7 @@ from wganlib.errors import WganlibError
 PARTS = {"train": 60_000, "t10k": 10_000}
 
 
-def load_mnist(spec: DatasetSpec) -> Images:
+def load_mnist(spec: DatasetSpec) -> Dataset:
     """Training and test digits [N, 1, 28, 28] with labels."""
     parts = [read_idx(_find(f"{p}-{kind}"), dims) for p in PARTS for kind, dims in (("images-idx3", 3), ("labels-idx1", 1))]
     for images, labels in ((parts[0], parts[1]), (parts[2], parts[3])):
@@ -26,7 +26,7 @@ def load_mnist(spec: DatasetSpec) -> Images:
                 f"{labels.max(initial=0)}, expected as many labels as images of 28x28, labels 0 to 9: fetch the files again"
             )
     train, train_labels, test, test_labels = parts
-    return Images(
+    return Dataset(
         tensor(train).unsqueeze(1),
         tensor(train_labels).long(),
         tensor(test).unsqueeze(1),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from wganlib.datasets.cifar10 import load_cifar10
-from wganlib.datasets.dataset import Images, scaled
+from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.digits import load_digits
 from wganlib.datasets.reading import digest
 from wganlib.datasets.spec import DatasetSpec
@@ -20,7 +20,7 @@ OFFICIAL_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)
 NOISE_SEED = 1000
 
 
-def load_pairs(spec: DatasetSpec) -> Images:
+def load_pairs(spec: DatasetSpec) -> Dataset:
     """Ten images and ten noise images U[-1, 1), both drawn with replacement; the noise is the same for every seed.
 
     cifar10_pairs: the paper's ten images where the files have the official order, scaled as (v - 127.5) / 128; otherwise, and
@@ -46,7 +46,7 @@ def load_pairs(spec: DatasetSpec) -> Images:
     fake = 2 * torch.rand(real.shape, generator=torch.Generator().manual_seed(NOISE_SEED)) - 1
     index = torch.zeros(ROWS, 1)
     unlabelled = torch.zeros(ROWS, dtype=torch.int64)
-    return Images(
+    return Dataset(
         *(index, unlabelled, index, unlabelled),
         lambda raw, stream: _drawn(real, len(raw), stream),
         digest(real.numpy(), fake.numpy()),

@@ -9,7 +9,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.reading import package_folder
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import encoded
@@ -25,7 +25,7 @@ MARKUP = re.compile(r"\s*\.\. (?!\[).*|[-=~^*\"+|\s]*")
 """Lines without running text: directives and link targets (not footnotes), rulers, empty lines."""
 
 
-def load_sklearn_texts(spec: DatasetSpec) -> Images:
+def load_sklearn_texts(spec: DatasetSpec) -> Dataset:
     """Windows of running text as symbols [N, length]: one begins at each word, and none goes beyond its document.
 
     Whole documents are held out, so that no held-out line overlaps a training line. Encoded as by `load_text`.

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.reading import digest, missing, tensor
 from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
@@ -27,7 +27,7 @@ UNKNOWN = 0
 OFFICIAL = "1-billion-word-language-modeling-benchmark-r13output"
 
 
-def load_text(spec: DatasetSpec) -> Images:
+def load_text(spec: DatasetSpec) -> Dataset:
     """Lines as symbols [N, length]; `preprocess` makes them one-hot [n, vocabulary_size, length].
 
     Lines are bytes, cut to the length and padded with back-quotes; symbol 0 is unknown, the others are the bytes of the
@@ -52,7 +52,7 @@ def load_text(spec: DatasetSpec) -> Images:
     return encoded(read_lines(train, spec.length), read_lines(test, spec.length), spec)
 
 
-def encoded(train: NDArray[np.uint8], test: NDArray[np.uint8], spec: DatasetSpec) -> Images:
+def encoded(train: NDArray[np.uint8], test: NDArray[np.uint8], spec: DatasetSpec) -> Dataset:
     """Training and held-out lines given as bytes [N, length], as symbols of the training lines' vocabulary."""
     assert spec.vocabulary_size is not None
     symbols = vocabulary(train, spec.vocabulary_size)
@@ -64,7 +64,7 @@ def encoded(train: NDArray[np.uint8], test: NDArray[np.uint8], spec: DatasetSpec
 
     labels = [torch.zeros(len(part), dtype=torch.int64) for part in parts]
     notes = {"symbols": symbols.hex()}
-    return Images(tensor(parts[0]), labels[0], tensor(parts[1]), labels[1], one_hot, digest(*parts), notes=notes)
+    return Dataset(tensor(parts[0]), labels[0], tensor(parts[1]), labels[1], one_hot, digest(*parts), notes=notes)
 
 
 def read_lines(paths: list[Path], length: int) -> NDArray[np.uint8]:

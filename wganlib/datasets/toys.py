@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.reading import digest
 from wganlib.datasets.spec import DatasetSpec
 
@@ -16,7 +16,7 @@ ROWS = 100_000
 """Rows of the index from which batches are taken; points are drawn afresh for every batch, except those of gaussians25."""
 
 
-def load_toy(spec: DatasetSpec) -> Images:
+def load_toy(spec: DatasetSpec) -> Dataset:
     """A toy distribution: `train` holds row numbers, `preprocess` draws as many fresh points [n, 2] from the stream.
 
     gaussians25 is a fixed set of 4,000 points a mode, as in the official code. Lipschitz GANs' cases have `fakes`.
@@ -25,13 +25,13 @@ def load_toy(spec: DatasetSpec) -> Images:
     labels = torch.zeros(ROWS, dtype=torch.int64)
     if spec.name == "gaussians25":
         points = [gaussians25(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
-        return Images(points[0], labels, points[1], labels, lambda raw, _: raw, digest(points[0].numpy()))
+        return Dataset(points[0], labels, points[1], labels, lambda raw, _: raw, digest(points[0].numpy()))
     real, fake = DRAWS[spec.name]
     if spec.offset is not None:
         fake = _line(spec.offset)
     # There is no content to hash: a drawn sample stands for the distribution.
     found = digest(*(draw(1000, torch.Generator().manual_seed(0)).numpy() for draw in (real, fake) if draw))
-    return Images(rows, labels, rows, labels, lambda raw, stream: real(len(raw), stream), found, fakes=fake)
+    return Dataset(rows, labels, rows, labels, lambda raw, stream: real(len(raw), stream), found, fakes=fake)
 
 
 def _normal(shape: tuple[int, ...], stream: torch.Generator) -> Tensor:

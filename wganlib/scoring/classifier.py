@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib.datasets.dataset import Batches, Images
+from wganlib.datasets.dataset import Batches, Dataset
 from wganlib.errors import WganlibError
 from wganlib.files import stop_if_orphaned
 from wganlib.spec.scoring import ClassifierSpec
@@ -100,7 +100,7 @@ def build(spec: ClassifierSpec) -> Network:
     return Classifier(shape[0], shape[1], classes)
 
 
-def train(spec: ClassifierSpec, images: Images, device: torch.device | None = None) -> tuple[Network, float]:
+def train(spec: ClassifierSpec, images: Dataset, device: torch.device | None = None) -> tuple[Network, float]:
     """Train on the preprocessed training part; returns the classifier and its held-out accuracy.
 
     The small network by Adam at 1e-3; the residual one by SGD with momentum on a one-cycle schedule, on images that are
@@ -147,7 +147,7 @@ def train(spec: ClassifierSpec, images: Images, device: torch.device | None = No
 
 
 def _augmented(images: Tensor, flip: bool, data: torch.Generator) -> Tensor:
-    """Images [n, C, S, S], each shifted by -4..4 pixels both ways, edges repeated, and with `flip` mirrored or not."""
+    """Dataset [n, C, S, S], each shifted by -4..4 pixels both ways, edges repeated, and with `flip` mirrored or not."""
     count, side = len(images), images.shape[-1]
     padded = F.pad(images, (4, 4, 4, 4), mode="replicate")
     top, left = torch.randint(9, (2, count, 1), generator=data)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import decode_lines
 from wganlib.errors import WganlibError
@@ -27,7 +27,7 @@ class Samples(NamedTuple):
     """
 
     examples: Tensor
-    data: Images
+    data: Dataset
     spec: DatasetSpec
     generator: np.random.Generator
     probabilities: Array | None = None

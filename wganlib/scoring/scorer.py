@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
@@ -118,7 +118,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     write_json(folder / "classifier.json", description)
 
 
-def _whole(images: Images, batch_size: int, draws: torch.Generator) -> Iterator[Tensor]:
+def _whole(images: Dataset, batch_size: int, draws: torch.Generator) -> Iterator[Tensor]:
     """Every training image once, preprocessed; in one go where there are few, which draws their noise at once."""
     size = len(images.train) if len(images.train) <= 10_000 else max(batch_size, 1000)
     return (images.preprocess(part, draws) for part in _split(images.train, size))
@@ -253,7 +253,7 @@ class Scorer:
         return {name: estimate._asdict() for name, estimate in measure(names, samples).items()}
 
     @cached_property
-    def data(self) -> Images:
+    def data(self) -> Dataset:
         """The run's whole data set."""
         return load_images(unlimited(self.spec.dataset))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.errors import WganlibError
 from wganlib.spec.run import Record
 
@@ -56,7 +56,7 @@ def step_cosine(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
     return product / (steps * gradients).sqrt()
 
 
-def compared(images: Images, batch_size: int) -> int:
+def compared(images: Dataset, batch_size: int) -> int:
     """How many examples of the training and of the held-out part are compared: as many of both, at most `COMPARED`.
 
     Raises:

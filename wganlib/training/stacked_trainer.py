@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from wganlib.datasets.dataset import Batches, Images
+from wganlib.datasets.dataset import Batches, Dataset
 from wganlib.methods import constraints
 from wganlib.methods.constraints import clip_, gradient_norms
 from wganlib.methods.method import Clipping, GradientPenalty
@@ -95,7 +95,7 @@ class Networks:
 class Member:
     """What one run of a stack has for itself: its data, order of rows, random streams and buffer."""
 
-    def __init__(self, spec: Spec, images: Images, device: torch.device):
+    def __init__(self, spec: Spec, images: Dataset, device: torch.device):
         self.spec, self.images, self.device = spec, images, device
         self.objective = objective(spec.method.objective)
         self.data_stream = stream(spec.seed, "data")
@@ -130,7 +130,7 @@ class Member:
 class StackedTrainer:
     """A stack's training in progress. `state()` holds all of it; a trainer that `load`s it goes on exactly as it would have."""
 
-    def __init__(self, spec: StackSpec, data: Sequence[Images], device: torch.device):
+    def __init__(self, spec: StackSpec, data: Sequence[Dataset], device: torch.device):
         self.spec, self.device = spec, device
         self.first = spec.runs[0]
         self.members = [Member(run, images, device) for run, images in zip(spec.runs, data, strict=True)]

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib.datasets.dataset import Images
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.loading import load as load_data
 from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned, write_atomic, write_json
@@ -69,9 +69,9 @@ def train_stack(
     return folder
 
 
-def load_all(specs: Sequence[Spec]) -> list[Images]:
+def load_all(specs: Sequence[Spec]) -> list[Dataset]:
     """The data of every run; those with equal data sets share one."""
-    loaded: dict[str, Images] = {}
+    loaded: dict[str, Dataset] = {}
     for spec in specs:
         key = spec.dataset.canonical()
         if key not in loaded:
@@ -114,7 +114,7 @@ class Trained:
     """One run of a trained stack. `history` has the columns of `wganlib.training.stacked_trainer.COLUMNS` but `run`."""
 
     spec: Spec
-    data: Images
+    data: Dataset
     critic: nn.Module
     generator: nn.Module | None
     snapshots: dict[int, nn.Module]

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from wganlib import architectures
 from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.modules import MovingBatchNorm
-from wganlib.datasets.dataset import Batches, Images
+from wganlib.datasets.dataset import Batches, Dataset
 from wganlib.errors import WganlibError
 from wganlib.methods import constraints
 from wganlib.methods.method import Clipping, GradientPenalty
@@ -48,7 +48,7 @@ class Trainer:
     `state()` holds all of it as tensors; a trainer that `load`s it goes on exactly as the one that gave it would have.
     """
 
-    def __init__(self, spec: Spec, images: Images, device: torch.device):
+    def __init__(self, spec: Spec, images: Dataset, device: torch.device):
         self.spec, self.images, self.device = spec, images, device
         self.objective = objective(spec.method.objective)
         initial = stream(spec.seed, "init")
