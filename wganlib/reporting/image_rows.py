@@ -12,7 +12,7 @@ def picture_rows(rows: NDArray[np.float64], labels: list[str], titles: list[str]
     """A figure of rows of images [rows, columns, C, H, W] in [-1, 1], a label for each row and a title for each column."""
     count, columns = rows.shape[:2]
     drawn, axes = figure(6.7 / columns * count * 1.02 + 0.35, columns, count)
-    # Dataset stand closer than axes with labels would.
+    # Images stand closer than axes with labels would.
     drawn.set_layout_engine("constrained", w_pad=0.005, h_pad=0.005, wspace=0, hspace=0)
     for i in range(count):
         for j in range(columns):

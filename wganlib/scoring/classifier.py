@@ -147,7 +147,7 @@ def train(spec: ClassifierSpec, images: Dataset, device: torch.device | None = N
 
 
 def _augmented(images: Tensor, flip: bool, data: torch.Generator) -> Tensor:
-    """Dataset [n, C, S, S], each shifted by -4..4 pixels both ways, edges repeated, and with `flip` mirrored or not."""
+    """Images [n, C, S, S], each shifted by -4..4 pixels both ways, edges repeated, and with `flip` mirrored or not."""
     count, side = len(images), images.shape[-1]
     padded = F.pad(images, (4, 4, 4, 4), mode="replicate")
     top, left = torch.randint(9, (2, count, 1), generator=data)

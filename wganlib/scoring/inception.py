@@ -58,7 +58,7 @@ def load(sha256: str | None, device: torch.device) -> nn.Module:
 
 
 def to_pixels(images: Tensor, low: float, how: Pixels) -> Tensor:
-    """Dataset in [low, 1] as Inception's input in 0..255: [N, 3, S, S], grey ones tripled.
+    """Images in [low, 1] as Inception's input in 0..255: [N, 3, S, S], grey ones tripled.
 
     "127.995": (x + 1) * 127.995 truncated (official WGAN-GP code; "127.5" in its gan_cifar.py); "float": x * 128 + 128, neither
     rounded nor clipped (Lipschitz GANs' code).
