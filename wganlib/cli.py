@@ -3,14 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wganlib.errors import WganlibError
-
-if TYPE_CHECKING:
-    from wganlib.planning.plan import Plan
 
 app = typer.Typer(
     help="Plan, train, score and check GAN experiments. Progress bars show on a terminal only.",
@@ -37,60 +34,43 @@ ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="N
 def plan(
     scale: Scale = None,
     experiment: Annotated[str | None, typer.Option("--experiment", help="Show this experiment alone.")] = None,
-    write: Annotated[Path | None, typer.Option("--write", help="Write every run's spec to DIR/<run key>.json.")] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the spec of every run or stack to DIR/<key>.json.")
+    ] = None,
     params: Params = Path("params"),
 ) -> None:
     """Show the runs of each experiment, with estimated operations and device hours."""
     from wganlib.files import write_json
-    from wganlib.planning.cost import run_flops, run_seconds
+    from wganlib.planning.cost import run_flops
     from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
-    if experiment in loaded.toys:
-        typer.echo("\n".join(_toy_lines(loaded, [experiment])))
-        return
     chosen = [loaded.experiment(experiment)] if experiment else list(loaded.experiments.values())
-    speed = loaded.params.throughput
     for obstacle in loaded.obstacles():
         typer.echo(f"note: scale {loaded.scale} cannot be trained here yet: {obstacle}")
-    typer.echo(f"scale {loaded.scale}; device hours on: {speed.device}")
-    typer.echo(f"{'experiment':<24}{'runs':>6}{'not above':>13}{'operations':>13}{'device hours':>14}")
-    flops = {key: run_flops(spec) for key, spec in loaded.runs.items()}
-    hours = {key: run_seconds(spec, speed) / 3600 for key, spec in loaded.runs.items()}
+    typer.echo(f"scale {loaded.scale}; hours of one job on: {loaded.params.throughput.device}")
+    typer.echo(f"stacks of toy runs on: {loaded.params.toy_throughput.device}")
+    typer.echo(f"{'experiment':<24}{'runs':>6}{'jobs':>6}{'not above':>11}{'operations':>12}{'hours':>10}")
+    specs = loaded.runs | {run.key: run for stack in loaded.stacks.values() for run in stack.runs}
+    flops = {key: run_flops(spec) for key, spec in specs.items()}
 
-    def line(name: str, keys: set[str], new: str) -> str:
-        return f"{name:<24}{len(keys):>6}{new:>13}{sum(flops[k] for k in keys):>13.2e}{sum(hours[k] for k in keys):>14.2f}"
+    def line(name: str, runs: set[str], jobs: set[str], new: str) -> str:
+        hours = sum(map(loaded.seconds, jobs)) / 3600
+        return f"{name:<24}{len(runs):>6}{len(jobs):>6}{new:>11}{sum(flops[k] for k in runs):>12.2e}{hours:>10.2f}"
 
-    seen: set[str] = set()
+    all_runs: set[str] = set()
+    all_jobs: set[str] = set()
     for item in chosen:
-        keys = {entry.run for entry in item.entries}
-        typer.echo(line(item.name, keys, str(len(keys - seen))))
-        seen |= keys
-    typer.echo(line("all, shared runs once", seen, ""))
-    if not experiment and loaded.toys:
-        typer.echo("\n" + "\n".join(_toy_lines(loaded, list(loaded.toys))))
+        runs = {entry.run for entry in item.trained_entries}
+        jobs = {stack.key for stack in item.stacks} or runs
+        typer.echo(line(item.name, runs, jobs, str(len(jobs - all_jobs))))
+        all_runs, all_jobs = all_runs | runs, all_jobs | jobs
+    typer.echo(line("all, shared jobs once", all_runs, all_jobs, ""))
     if write is not None:
-        for key in sorted(seen):
-            write_json(write / f"{key}.json", json.loads(loaded.runs[key].canonical()))
-        typer.echo(f"wrote {len(seen)} specs to {write}")
-
-
-def _toy_lines(plan: "Plan", names: list[str]) -> list[str]:
-    """Runs, stacks and estimated hours of toy experiments."""
-    seconds = plan.stack_seconds()
-    lines = [
-        f"toys at scale {plan.scale}; core hours on: {plan.params.toy_throughput.device}",
-        f"{'toy experiment':<24}{'runs':>6}{'stacks':>8}{'seeds':>7}{'core hours':>12}{'a seed':>9}",
-    ]
-    for name in names:
-        toy = plan.toys[name]
-        hours = sum(seconds[stack.key] for stack in toy.stacks) / 3600
-        seeds = len(toy.scale.seeds)
-        lines.append(f"{name:<24}{len(toy.runs):>6}{len(toy.stacks):>8}{seeds:>7}{hours:>12.3f}{hours / seeds:>9.3f}")
-    keys = {stack.key for name in names for stack in plan.toys[name].stacks}
-    runs = sum(len(plan.stacks()[key].runs) for key in keys)
-    total = sum(seconds[key] for key in keys) / 3600
-    return [*lines, f"{'all, shared stacks once':<24}{runs:>6}{len(keys):>8}{'':>7}{total:>12.3f}"]
+        for key in sorted(all_jobs):
+            job = loaded.stacks.get(key) or loaded.runs[key]
+            write_json(write / f"{key}.json", json.loads(job.canonical()))
+        typer.echo(f"wrote {len(all_jobs)} specs to {write}: train each by `wganlib train`")
 
 
 @app.command("list")
@@ -100,7 +80,7 @@ def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
 
     loaded = load_plan(params, scale)
     typer.echo(f"scale {loaded.scale}")
-    for name, title in loaded.targets().items():
+    for name, title in loaded.reports().items():
         typer.echo(f"reports/{name + '.pdf':<28}{title}")
 
 
@@ -258,45 +238,28 @@ def collect(
     params: Params = Path("params"),
     results: Results = Path("results"),
 ) -> None:
-    """Gather an experiment's scored runs into tables under RESULTS/<scale>/<experiment>/."""
-    from wganlib.collecting.tables import collect as collect_runs
+    """Gather an experiment's runs into tables under RESULTS/<scale>/<experiment>/, and measure what its module measures."""
+    from wganlib.collecting.collect import collect as collect_runs
     from wganlib.planning.plan import load_plan
 
     loaded = load_plan(params, scale)
-    collect_runs(loaded, loaded.experiment(experiment), results)
-    typer.echo(str(results / loaded.scale / experiment))
-
-
-@app.command()
-def analyse(
-    experiment: ExperimentArgument,
-    scale: Scale = None,
-    params: Params = Path("params"),
-    results: Results = Path("results"),
-) -> None:
-    """Measure what a toy experiment's figure shows, on its trained stacks, under RESULTS/<scale>/<experiment>/."""
-    from wganlib.planning.plan import load_plan
-
-    loaded = load_plan(params, scale)
-    toy = loaded.toy(experiment)
-    from wganlib.measuring.study import analyse as analyse_toy
-
-    typer.echo(str(analyse_toy(toy, results, results / loaded.scale / experiment)))
+    typer.echo(str(collect_runs(loaded, loaded.experiment(experiment), results)))
 
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(metavar="REPORT", help="Name of the report, for instance table2.")],
+    experiment: ExperimentArgument,
     scale: Scale = None,
     params: Params = Path("params"),
     results: Results = Path("results"),
     reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
 ) -> None:
-    """Typeset a report or a figure from collected tables."""
+    """Typeset an experiment's report from its collected tables."""
     from wganlib.planning.plan import load_plan
-    from wganlib.reporting import write_report
+    from wganlib.reporting.report import write_report
 
-    typer.echo(str(write_report(name, load_plan(params, scale), results, reports)))
+    loaded = load_plan(params, scale)
+    typer.echo(str(write_report(loaded.experiment(experiment), loaded, results, reports)))
 
 
 @app.command()

@@ -5,12 +5,10 @@ import json
 import math
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-import pyarrow.parquet as pq
 
-from wganlib.files import read_json
 from wganlib.planning.plan import Experiment
 
 CURVES = {"critic_loss": "#0072B2", "generator_loss": "#D55E00"}
@@ -26,11 +24,20 @@ pre { font-size: 12px; background: #f6f6f6; padding: .6rem; overflow: auto; max-
 """
 
 
-def page(scale: str, experiment: Experiment, table: pd.DataFrame, results: Path) -> bytes:
+class RunParts(NamedTuple):
+    """What a run's part of the page shows besides its row: history, spec, provenance, paths of pictures by caption."""
+
+    history: pd.DataFrame
+    spec: dict[str, Any]
+    provenance: dict[str, Any]
+    pictures: dict[str, Path]
+
+
+def page(scale: str, experiment: Experiment, table: pd.DataFrame, parts: list[RunParts]) -> bytes:
     """Every run of `table` (one row a run): curves, samples, samples over time, scores, spec and provenance, folded away."""
     # Not the factors of random architectures, which stand in the spec.
     labels = [name for name in table.columns if name in ("architecture", *experiment.axes)]
-    runs = "\n".join(_run(row, labels, results / "runs" / str(row["run"])) for row in table.to_dict("records"))
+    runs = "\n".join(_run(row, labels, one) for row, one in zip(table.to_dict("records"), parts, strict=True))
     title = f"{experiment.params.title}, scale {scale}"
     failed = int((table["outcome"] != "ok").sum())
     head = f"<p>{escape(experiment.params.source)}. {len(table)} runs, {failed} of them failed. Click a run to open it.</p>"
@@ -40,7 +47,7 @@ def page(scale: str, experiment: Experiment, table: pd.DataFrame, results: Path)
     ).encode()
 
 
-def _run(row: dict[Any, Any], labels: list[str], folder: Path) -> str:
+def _run(row: dict[Any, Any], labels: list[str], run: RunParts) -> str:
     said = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in labels if not _absent(row[name]))
     outcome = str(row["outcome"])
     mark = "" if outcome == "ok" else f' <span class="failed">{escape(outcome)}</span>'
@@ -50,11 +57,10 @@ def _run(row: dict[Any, Any], labels: list[str], folder: Path) -> str:
         f"<tr><td>{escape(str(name).replace('_', ' '))}</td><td>{_number(v)}</td></tr>" for name, v in scores.items()
     )
     parts = [
-        f"<figure>{_curves(folder)}</figure>",
-        _picture(folder / "samples.png", "samples"),
-        _picture(folder / "progress.png", "untrained, each snapshot, trained: the same noise"),
+        f"<figure>{_curves(run.history)}</figure>",
+        *(_picture(path, caption) for caption, path in run.pictures.items()),
         f"<table>{cells}</table>",
-        *(f"<pre>{escape(json.dumps(read_json(folder / f'{name}.json'), indent=1))}</pre>" for name in ("spec", "provenance")),
+        *(f"<pre>{escape(json.dumps(value, indent=1))}</pre>" for value in (run.spec, run.provenance)),
     ]
     head = f"{escape(said)}, seed {row['seed']}{mark} <code>{escape(str(row['run']))}</code>"
     return f"<details><summary>{head}</summary><div>{''.join(parts)}</div></details>"
@@ -75,9 +81,8 @@ def _picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{caption}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
 
 
-def _curves(folder: Path) -> str:
+def _curves(history: pd.DataFrame) -> str:
     """The losses of a run's history over generator iterations as SVG lines, each scaled to its own range."""
-    history = pq.read_table(folder / "history.parquet").to_pandas()
     history = history.iloc[:: max(1, len(history) // POINTS)]
     lines, captions = [], []
     iterations = history["generator_iteration"].to_numpy(dtype=float)

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import paired
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 CLIPPING, RMSPROP, ADAM, DCGAN = "weight clipping", "gradient penalty (RMSProp)", "gradient penalty (Adam)", "DCGAN"

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import lines_figure, sample_grid
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {

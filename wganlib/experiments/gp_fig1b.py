@@ -13,7 +13,7 @@ from wganlib.measuring.maps import samples
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import Clipping
 from wganlib.methods.objectives import critic_loss, objective
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import DASHES, PALETTE, figure
 from wganlib.training.stacks import Trained
 
@@ -82,7 +82,7 @@ def peaks(counts: NDArray[np.int64]) -> int:
     return len(find_peaks(smooth, prominence=smooth.max() / 10)[0])
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Norms [layers] of every run, and the shown seed's weights as histograms."""
     findings = Findings(QUANTITIES)
     for member in study.of():
@@ -108,13 +108,13 @@ def _measure(findings: Findings, member: Member, norms: Array, values: Array) ->
     findings.add("at_limits_clipping", at_limits(values, constraint.limit), method, member.seed)
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """Norms on the left; weights of a clipped and of the penalised critic."""
     drawn, axes = figure(2.7, 3, width_ratios=[1.6, 1, 1])
     norms, clipped, penalised = axes[0]
-    methods = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in data.below("norms")))
+    methods = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in tables.below("norms")))
     for index, method in enumerate(methods):
-        for number, values in enumerate(data.below(f"norms/{method}").values()):
+        for number, values in enumerate(tables.below(f"norms/{method}").values()):
             layers = np.arange(1, len(values) + 1)
             norms.set_xticks(range(1, len(values) + 1, max(1, len(values) // 6)))
             style = {"color": PALETTE[index], "linestyle": DASHES[index], "alpha": 1.0 if number == 0 else 0.35}
@@ -124,22 +124,24 @@ def draw(data: Data) -> list[Picture]:
     norms.invert_xaxis()
     drawn.legend(loc="outside lower center", ncols=4, frameon=False)
     for here, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
-        if f"weights/{method}" in data.arrays:
-            low, high, share = data.arrays[f"weights/{method}"]
+        if f"weights/{method}" in tables.arrays:
+            low, high, share = tables.arrays[f"weights/{method}"]
             here.bar(low, share, width=high - low, align="edge", color=PALETTE[methods.index(method)], linewidth=0)
         here.set(xlabel="weight", ylabel="share of weights", title=method)
         here.locator_params(axis="x", nbins=4)
-    return [
-        Picture(
-            drawn,
-            "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from "
-            "the last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's "
-            "weight matrices, first seed. Decades a layer towards the input: "
-            f"{data.told('slope_exploding', 'clipping at 0.1', form='+.2f')} (clipping at 0.1), "
-            f"{data.told('slope_vanishing', 'clipping at 0.01', form='+.2f')} (0.01), "
-            f"{data.told('slope_vanishing', 'clipping at 0.001', form='+.2f')} (0.001), "
-            f"{data.told('slope_penalty', form='+.2f')} (penalty); "
-            f"{data.told('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the weights clipped at 0.01 lie within 2 "
-            "% of the limits.",
-        )
-    ]
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from "
+                "the last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's "
+                "weight matrices, first seed. Decades a layer towards the input: "
+                f"{tables.text('slope_exploding', 'clipping at 0.1', form='+.2f')} (clipping at 0.1), "
+                f"{tables.text('slope_vanishing', 'clipping at 0.01', form='+.2f')} (0.01), "
+                f"{tables.text('slope_vanishing', 'clipping at 0.001', form='+.2f')} (0.001), "
+                f"{tables.text('slope_penalty', form='+.2f')} (penalty); "
+                f"{tables.text('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the weights clipped at 0.01 lie "
+                "within 2 % of the limits.",
+            )
+        ]
+    )

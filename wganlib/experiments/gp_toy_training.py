@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist
 from wganlib.experiments.gp_fig1a import modes
 from wganlib.measuring.maps import assignment, samples
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.planes import plane, points
 from wganlib.reporting.style import figure
 
@@ -26,7 +26,7 @@ def modes_found(points: Array, centres: Array, radius: float) -> float:
     return float((counts >= len(points) / (4 * len(centres))).mean())
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Samples [N, 2] of the first seed's generators at every snapshot and at the end."""
     findings = Findings(QUANTITIES)
     count = int(study.settings["samples"])
@@ -71,30 +71,32 @@ def _ratios(findings: Findings) -> None:
             findings.add("w1_clipping_over_penalty", found[f"{data}, clipping", seed] / value, case, seed)
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """Rows are data sets and methods, columns times."""
-    cells = [(key.rsplit("/", 1)[0], int(key.rsplit("/", 1)[1])) for key in data.arrays if not key.endswith("/real")]
+    cells = [(key.rsplit("/", 1)[0], int(key.rsplit("/", 1)[1])) for key in tables.arrays if not key.endswith("/real")]
     rows, columns = list(dict.fromkeys(case for case, _ in cells)), sorted({i for _, i in cells})
     sets = list(dict.fromkeys(row.partition(", ")[0] for row in rows))
     methods = list(dict.fromkeys(row.partition(", ")[2] for row in rows))
     drawn, axes = figure(0.85 * len(methods) + 0.4, len(sets) * len(columns), len(methods), sharex=True, sharey=True)
-    limit = float(data.settings["limit"])
+    limit = float(tables.settings["limit"])
     for i, method in enumerate(methods):
         for j, name in enumerate(sets):
             for k, iteration in enumerate(columns):
                 here = axes[i, j * len(columns) + k]
-                if f"{name}, {method}/{iteration}" in data.arrays:
-                    points(here, data.arrays[f"{name}/real"], data.arrays[f"{name}, {method}/{iteration}"], size=0.4)
+                if f"{name}, {method}/{iteration}" in tables.arrays:
+                    points(here, tables.arrays[f"{name}/real"], tables.arrays[f"{name}, {method}/{iteration}"], size=0.4)
                 title = (f"{name}\n" if k == len(columns) // 2 else "\n") + f"{iteration:,}" if i == 0 else ""
                 plane(here, (-limit, limit), (-limit, limit), title)
                 here.set(xticks=[], yticks=[])
         axes[i, 0].set_ylabel(method.replace(", ", "\n"), fontsize=8)
-    listed = "; ".join(f"{m} " + ", ".join(data.told("w1", f"{s}, {m}", form=".3f") for s in sets) for m in methods)
-    return [
-        Picture(
-            drawn,
-            "Samples (green) and data (orange) after as many generator iterations as stand above the columns, one seed; "
-            f"both axes from {-limit:g} to {limit:g}. Exact W1 to the data at the end, mean over seeds, for "
-            f"{', '.join(sets)}: {listed}.",
-        )
-    ]
+    listed = "; ".join(f"{m} " + ", ".join(tables.text("w1", f"{s}, {m}", form=".3f") for s in sets) for m in methods)
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Samples (green) and data (orange) after as many generator iterations as stand above the columns, one seed; "
+                f"both axes from {-limit:g} to {limit:g}. Exact W1 to the data at the end, mean over seeds, for "
+                f"{', '.join(sets)}: {listed}.",
+            )
+        ]
+    )

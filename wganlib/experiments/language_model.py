@@ -5,9 +5,8 @@ import math
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Lines, Table, Tables, finite, number, rows_of, told
+from wganlib.reporting.content import Content, Lines, Picture, Table, Tables, finite, number, rows_of, told
 from wganlib.reporting.grammar import ending
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 ORDERS = (1, 2, 3, 4)

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from wganlib.experiments.lgan_table2 import chosen, trained
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, finite, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, finite, rows_of, told
 from wganlib.reporting.grammar import legend_below, lines_figure, unbroken
-from wganlib.reporting.pictures import Picture
 
 QUANTITIES = {
     "score_variation": Quantity("coefficient of variation of the score over the last snapshots"),

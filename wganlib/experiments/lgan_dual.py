@@ -5,7 +5,7 @@ import numpy as np
 from wganlib.measuring import linear_programs as lp
 from wganlib.measuring.maps import norms
 from wganlib.measuring.study import Array, Findings, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import FAKE, PALETTE, REAL, figure
 from wganlib.scoring.formulas import transport_cost
 
@@ -34,7 +34,7 @@ QUANTITIES = {
 f(x') - f(x) <= (|x' - y| + f(y)) - (|x - y| + f(y)) <= |x' - x|, likewise for generated points: the duals differ elsewhere."""
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Every quantity on random supports and on eq. 9's intervals; a plan and a line through a matched pair for the figure."""
     findings = Findings(QUANTITIES)
     settings = study.settings
@@ -155,12 +155,12 @@ def _line(supports: lp.Supports, values: Array, plan: Array) -> dict[str, Array]
     }
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """The plan in the plane on the left, bounds on f along a matched pair on the right."""
     drawn, axes = figure(2.9, 2)
     left, right = axes[0]
-    real, fake, plan, masses = (data.arrays[name] for name in ("real", "fake", "plan", "masses"))
-    x, y = (int(i) for i in data.arrays["pair"])
+    real, fake, plan, masses = (tables.arrays[name] for name in ("real", "fake", "plan", "masses"))
+    x, y = (int(i) for i in tables.arrays["pair"])
     for i, j in np.argwhere(plan > 1e-9):
         width = 0.3 + 2.5 * plan[i, j] / plan.max()
         colour = PALETTE[0] if (i, j) == (x, y) else "0.7"
@@ -171,8 +171,8 @@ def draw(data: Data) -> list[Picture]:
     left.set(xlabel="$x_1$", ylabel="$x_2$", ylim=(-1.2, 1.45))
     left.legend(loc="upper center", ncols=2, frameon=False, fontsize=7, handletextpad=0.2)
 
-    along, lower, upper = (data.arrays[name] for name in ("along", "lower", "upper"))
-    at_real, at_fake = data.arrays["ends"]
+    along, lower, upper = (tables.arrays[name] for name in ("along", "lower", "upper"))
+    at_real, at_fake = tables.arrays["ends"]
     length = along[-1] * 3 / 4
     margin = 0.25 * (at_real - at_fake)
     bottom, top = lower.min() - margin, upper.max() + margin
@@ -182,17 +182,19 @@ def draw(data: Data) -> list[Picture]:
     right.scatter([0], [at_fake], s=32, c=FAKE, marker="X", linewidths=0, zorder=3)
     right.set(xlabel="distance from the generated point", ylabel="$f$", xlim=(along[0], along[-1]), ylim=(bottom, top))
     right.legend(loc="upper left", frameon=False, fontsize=7)
-    gap = max(data.quantities[data.quantities["quantity"].isin(["lipschitz_gap", "compact_gap"])]["value"])
-    return [
-        Picture(
-            drawn,
-            "Left: real and generated points, their areas as their masses, and the optimal plan, its widths as the mass "
-            "moved. Right: along the line through the pair in blue, the values that f may take off the supports once it is "
-            "optimal on them: under the Lipschitz condition between all points (eq. 3) a band, which between the two has "
-            "no width, so that the gradient at the generated point is one along the line; under the condition between real "
-            "and generated points alone (eq. 4) any value. The optima of both differ from the transport cost by at most "
-            f"{gap:.1g}. At the optimum both are 1-Lipschitz within each support too (steepest "
-            f"{data.told('compact_steepest', 'random', form='.4f')}); 1 % below it eq. 4 allows slopes of "
-            f"{data.told('compact_steepest_near', form='.0f')} between neighbours.",
-        )
-    ]
+    gap = max(tables.quantities[tables.quantities["quantity"].isin(["lipschitz_gap", "compact_gap"])]["value"])
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Left: real and generated points, their areas as their masses, and the optimal plan, its widths as the mass "
+                "moved. Right: along the line through the pair in blue, the values that f may take off the supports once it is "
+                "optimal on them: under the Lipschitz condition between all points (eq. 3) a band, which between the two has "
+                "no width, so that the gradient at the generated point is one along the line; under the condition between real "
+                "and generated points alone (eq. 4) any value. The optima of both differ from the transport cost by at most "
+                f"{gap:.1g}. At the optimum both are 1-Lipschitz within each support too (steepest "
+                f"{tables.text('compact_steepest', 'random', form='.4f')}); 1 % below it eq. 4 allows slopes of "
+                f"{tables.text('compact_steepest_near', form='.0f')} between neighbours.",
+            )
+        ]
+    )

@@ -11,7 +11,7 @@ from wganlib.measuring.maps import axis, samples, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import GradientPenalty
 from wganlib.methods.objectives import Function, Objective, condition_11, mirrored, objective
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {
@@ -72,7 +72,7 @@ def two_sided_slope(distance: float, weight: float) -> float:
     return 1 + distance / (2 * weight)
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Curves [points] of phi, varphi and phi' over [-limit, limit], condition (11) of each, and slopes of trained critics."""
     findings = Findings(QUANTITIES)
     limit = float(study.settings["limit"])
@@ -148,13 +148,13 @@ CRITICS = {
 }
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """Curves, their slopes, and trained slopes beside closed forms."""
     drawn, axes = figure(2.9, 3, width_ratios=(1, 1, 1.05))
     left, middle, right = axes[0]
-    x = data.arrays["x"]
+    x = tables.arrays["x"]
     above: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "fontsize": 6.5, "frameon": False}
-    curves = data.below("metric")
+    curves = tables.below("metric")
     for name in DERIVED:
         middle.plot(x, curves[name][2], color="0.65", linewidth=0.8, label="derived" if name == DERIVED[0] else None)
     for index, (name, label) in enumerate(LABELS.items()):
@@ -169,26 +169,28 @@ def draw(data: Data) -> list[Picture]:
     left.legend(ncols=2, handlelength=1.4, columnspacing=0.9, **above)
     middle.set(xlabel="$x$", ylabel=r"$\phi^{\,\prime}(x)$", xlim=(x[0], x[-1]), ylim=(-1.2, 5.4))
     middle.legend(ncols=2, handlelength=1.8, columnspacing=0.9, **above)
-    _slopes(right, data)
-    failed = [label for name, label in FAILING.items() if data.mean("condition_11", name) == 0]
-    met = sum(data.mean("condition_11", name) == 1 for name in (*LABELS, *DERIVED))
-    ratios = data.quantities[data.quantities["quantity"] == "slope_ratio"]["value"]
-    return [
-        Picture(
-            drawn,
-            "Left: the four loss metrics phi of the paper and, dashed, varphi(x) = phi(-x) on real examples. Middle: their "
-            "slopes, which condition (11) wants above 0, out of the shade; grey: a translation, a scaling and two sums of "
-            f"them. {met} of {len(LABELS) + len(DERIVED)} meet the condition on the grid; {' and '.join(failed) or 'none'} "
-            f"fail{'s' if len(failed) == 1 else ''} it. Right: the slope between a real and a generated point mass at "
-            "distance 2 of critics trained with the penalty on the largest gradient (weight 0.1), or (GP) with phi = x and "
-            "the two-sided penalty; each dot is a seed, the bar is the closed form. Trained over closed form: "
-            f"{ratios.min():.3f} to {ratios.max():.3f}.",
-        )
-    ]
+    _slopes(right, tables)
+    failed = [label for name, label in FAILING.items() if tables.mean("condition_11", name) == 0]
+    met = sum(tables.mean("condition_11", name) == 1 for name in (*LABELS, *DERIVED))
+    ratios = tables.quantities[tables.quantities["quantity"] == "slope_ratio"]["value"]
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Left: the four loss metrics phi of the paper and, dashed, varphi(x) = phi(-x) on real examples. Middle: their "
+                "slopes, which condition (11) wants above 0, out of the shade; grey: a translation, a scaling and two sums of "
+                f"them. {met} of {len(LABELS) + len(DERIVED)} meet the condition on the grid; {' and '.join(failed) or 'none'} "
+                f"fail{'s' if len(failed) == 1 else ''} it. Right: the slope between a real and a generated point mass at "
+                "distance 2 of critics trained with the penalty on the largest gradient (weight 0.1), or (GP) with phi = x and "
+                "the two-sided penalty; each dot is a seed, the bar is the closed form. Trained over closed form: "
+                f"{ratios.min():.3f} to {ratios.max():.3f}.",
+            )
+        ]
+    )
 
 
-def _slopes(axes: Any, data: Data) -> None:
-    rows = data.quantities[data.quantities["quantity"] == "slope"]
+def _slopes(axes: Any, tables: Tables) -> None:
+    rows = tables.quantities[tables.quantities["quantity"] == "slope"]
     for place, case in enumerate(CRITICS):
         found = rows[rows["case"] == case]
         axes.plot(found["expected"], np.full(len(found), place), "|", color=PALETTE[1], markersize=17, markeredgewidth=1.2)

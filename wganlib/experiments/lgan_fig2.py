@@ -5,7 +5,7 @@ import numpy as np
 from wganlib.measuring.directions import rays
 from wganlib.measuring.maps import assignment, axis, cosines, gradients, norms, samples, surface, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.planes import arrows, heat, plane, points
 from wganlib.reporting.style import figure
 
@@ -28,7 +28,7 @@ QUANTITIES = {
 }
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Surfaces [y, x] and gradients [N, 2] of the shown seed, quantities of every seed."""
     findings = Findings(QUANTITIES)
     x, y = (axis(tuple(study.settings[name]), n) for name, n in zip("xy", study.settings["grid"], strict=True))
@@ -73,31 +73,33 @@ def pointing_far(fake: Array, slopes: Array, ways: Array, real: Array, radius: f
     return float(met[far].mean()) if far.any() else float("nan")
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """One panel an objective."""
-    names = [key.removesuffix("/surface") for key in data.arrays if key.endswith("/surface")]
+    names = [key.removesuffix("/surface") for key in tables.arrays if key.endswith("/surface")]
     drawn, axes = figure(4.7, 2, (len(names) + 1) // 2, sharex=True, sharey=True)
-    x, y = data.arrays["x"], data.arrays["y"]
+    x, y = tables.arrays["x"], tables.arrays["y"]
     for here, name, letter in zip(axes.flat, names, "abcdefgh", strict=False):
-        heat(here, x, y, data.arrays[f"{name}/surface"])
-        points(here, data.arrays[f"{name}/real"], data.arrays[f"{name}/fake"], size=1.5)
-        arrows(here, data.arrays[f"{name}/at"], data.arrays[f"{name}/gradient"], 0.35, "white")
+        heat(here, x, y, tables.arrays[f"{name}/surface"])
+        points(here, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"], size=1.5)
+        arrows(here, tables.arrays[f"{name}/at"], tables.arrays[f"{name}/gradient"], 0.35, "white")
         plane(here, (x[0], x[-1]), (y[0], y[-1]), f"({letter}) $\\phi(x)$ = {name}")
         here.set(xlabel="$x_1$", ylabel="$x_2$")
         here.label_outer()
 
     def listed(quantity: str, form: str) -> str:
-        return ", ".join(data.told(quantity, name, form=form) for name in names)
+        return ", ".join(tables.text(quantity, name, form=form) for name in names)
 
-    return [
-        Picture(
-            drawn,
-            "Critics of Lipschitz GANs with maximum gradient penalty, dark low and light high, and the directions of their "
-            "gradient at generated examples (arrows of equal length); real examples orange, generated ones green, one "
-            f"seed. In the order of the panels: gradients lead within {data.settings['radius']} of a real example in "
-            f"{listed('pointing', '.0%')} (the opposite directions in {listed('pointing_reversed', '.0%')}, since the "
-            "examples lie between and among the modes); of those far from all real examples, into the mode that exact "
-            f"transport gives them in {listed('pointing_far', '.0%')}; mean cosine with the way of exact transport "
-            f"{listed('cosine', '.2f')}.",
-        )
-    ]
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Critics of Lipschitz GANs with maximum gradient penalty, dark low and light high, and the directions of their "
+                "gradient at generated examples (arrows of equal length); real examples orange, generated ones green, one "
+                f"seed. In the order of the panels: gradients lead within {tables.settings['radius']} of a real example in "
+                f"{listed('pointing', '.0%')} (the opposite directions in {listed('pointing_reversed', '.0%')}, since the "
+                "examples lie between and among the modes); of those far from all real examples, into the mode that exact "
+                f"transport gives them in {listed('pointing_far', '.0%')}; mean cosine with the way of exact transport "
+                f"{listed('cosine', '.2f')}.",
+            )
+        ]
+    )

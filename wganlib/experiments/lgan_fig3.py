@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from wganlib.measuring.directions import image_cosines, increments
 from wganlib.measuring.maps import assignment, gradients
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.image_rows import column_titles, picture_rows
-from wganlib.reporting.pictures import Data, Picture
 from wganlib.reporting.style import figure
 
 QUANTITIES = {
@@ -41,7 +41,7 @@ def rows(member: Member, steps: int) -> Array:
     return np.stack(pictures)
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Rows of images of the first seed of the first objective, and the cosines [10, 10] of every run."""
     findings = Findings(QUANTITIES)
     leads: dict[tuple[str, int], NDArray[np.int64]] = {}
@@ -74,30 +74,32 @@ def _measure(findings: Findings, found: Array, plan: NDArray[np.int64], case: st
     findings.add("transport", (found.argmax(axis=1) == plan).sum(), case, seed)
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """The rows of increments, then the cosines between gradients and ways."""
-    rows, steps = data.arrays["rows"], int(data.settings["steps"])
+    rows, steps = tables.arrays["rows"], int(tables.settings["steps"])
     shown = picture_rows(rows, [""] * len(rows), column_titles(steps))
-    names = list(data.below("cosines"))
+    names = list(tables.below("cosines"))
     drawn, axes = figure(1.9, len(names), sharey=True)
     for here, name in zip(axes[0], names, strict=True):
-        drawn_map = here.imshow(data.arrays[f"cosines/{name}"], cmap="viridis", vmin=-0.2, vmax=1)
+        drawn_map = here.imshow(tables.arrays[f"cosines/{name}"], cmap="viridis", vmin=-0.2, vmax=1)
         here.set(title=f"$\\phi(x)$ = {name}", xlabel="real image", xticks=range(0, 10, 3), yticks=range(0, 10, 3))
     axes[0, 0].set_ylabel("noise image")
     drawn.colorbar(drawn_map, ax=axes, label="cosine", shrink=0.9)
-    cosines = ", ".join(f"{data.told('max_cosine', name, form='.2f')} ({name})" for name in names)
-    return [
-        Picture(
-            shown,
-            "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
-            "multiples of the gradient, the last beyond the real image; the real image to which the gradient leads "
-            f"(largest cosine). Real images: {data.facts['images']} ({data.facts['dataset']}). Objective "
-            f"{data.facts['rows']['objective']}, seed {data.facts['rows']['seed']}.",
-        ),
-        Picture(
-            drawn,
-            "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of "
-            f"the largest cosine of each noise image over seeds: {cosines}; random directions: "
-            f"{data.told('chance', form='.2f')}.",
-        ),
-    ]
+    cosines = ", ".join(f"{tables.text('max_cosine', name, form='.2f')} ({name})" for name in names)
+    return Content(
+        pictures=[
+            Picture(
+                shown,
+                "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
+                "multiples of the gradient, the last beyond the real image; the real image to which the gradient leads "
+                f"(largest cosine). Real images: {tables.facts['images']} ({tables.facts['dataset']}). Objective "
+                f"{tables.facts['rows']['objective']}, seed {tables.facts['rows']['seed']}.",
+            ),
+            Picture(
+                drawn,
+                "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of "
+                f"the largest cosine of each noise image over seeds: {cosines}; random directions: "
+                f"{tables.text('chance', form='.2f')}.",
+            ),
+        ]
+    )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from wganlib.measuring.maps import samples, values
 from wganlib.measuring.study import Array, Findings, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import FAKE, REAL, figure
 from wganlib.training.stacks import Trained
 
@@ -53,7 +53,7 @@ def batch_noise(run: Trained) -> float:
     return float((on_real + on_fake).std() / 2 / np.abs(on_real - on_fake).mean())
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """The critic's means on real and on generated examples of every run, [3, steps] with the iterations first."""
     findings = Findings(QUANTITIES)
     drifts: dict[str, dict[int, float]] = {}
@@ -99,12 +99,12 @@ def _ratio(findings: Findings, name: str, value: float, others: list[float], see
         findings.add(name, value / largest if largest > 0 else math.inf if value > 0 else math.nan, "x", seed)
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """One panel an objective: the critic's means on real and on generated examples."""
-    names = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in data.arrays))
+    names = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in tables.arrays))
     drawn, axes = figure(2.2, len(names), sharex=True)
     for here, name in zip(axes[0], names, strict=True):
-        for number, (iteration, real, fake) in enumerate(data.below(name).values()):
+        for number, (iteration, real, fake) in enumerate(tables.below(name).values()):
             alpha = 1.0 if number == 0 else 0.4
             here.plot(iteration, real, color=REAL, linewidth=0.8, alpha=alpha, label="real" if number == 0 else None)
             here.plot(
@@ -120,13 +120,15 @@ def draw(data: Data) -> list[Picture]:
         here.locator_params(axis="x", nbins=3)
     axes[0, 0].set_ylabel("mean of the critic")
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    drift = ", ".join(f"{data.told('drift', name, form='.3f')} ({name})" for name in names)
-    wander = ", ".join(data.told("wander", name, form=".3f") for name in names)
-    return [
-        Picture(
-            drawn,
-            "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. The offset, half "
-            f"the sum of both, deviates from its trend in the last half by {wander} of their gap (standard deviation, in "
-            f"the order of the panels), of which the draw of batches alone leaves unexplained: {drift}.",
-        )
-    ]
+    drift = ", ".join(f"{tables.text('drift', name, form='.3f')} ({name})" for name in names)
+    wander = ", ".join(tables.text("wander", name, form=".3f") for name in names)
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. The offset, half "
+                f"the sum of both, deviates from its trend in the last half by {wander} of their gap (standard deviation, in "
+                f"the order of the panels), of which the draw of batches alone leaves unexplained: {drift}.",
+            )
+        ]
+    )

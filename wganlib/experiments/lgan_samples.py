@@ -6,9 +6,8 @@ import pandas as pd
 
 from wganlib.experiments.lgan_table2 import chosen, trained
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of
 from wganlib.reporting.grammar import cut
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import TEXT_WIDTH, figure
 
 QUANTITIES: dict[str, Quantity] = {}

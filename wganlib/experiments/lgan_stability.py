@@ -9,9 +9,8 @@ from scipy.signal import savgol_filter
 
 from wganlib.experiments.lgan_table2 import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, rows_of, told
 from wganlib.reporting.grammar import legend_below, lines_figure
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import FAKE, REAL, figure
 
 Array = NDArray[np.float64]

@@ -8,9 +8,8 @@ from PIL import Image
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import mcnemar
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import paired, score_table
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import figure
 
 CLAIMED = "wgan_gp_appendix_e"

@@ -5,9 +5,8 @@ import pandas as pd
 
 from wganlib.judging import statistics
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, score_table
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {

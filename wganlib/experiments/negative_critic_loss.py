@@ -4,9 +4,8 @@ import pandas as pd
 from scipy import stats
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of
 from wganlib.reporting.grammar import end_gap, ending, negative_losses
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {

@@ -8,9 +8,8 @@ import pandas as pd
 from wganlib.judging import statistics
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import Outcomes, SignTest
-from wganlib.reporting.content import Content, Table, Tables, number
+from wganlib.reporting.content import Content, Picture, Table, Tables, number
 from wganlib.reporting.grammar import Paired, paired
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {

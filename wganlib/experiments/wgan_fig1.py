@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from wganlib.measuring.maps import assignment, gradients, norms, samples, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {
@@ -54,7 +54,7 @@ def js_estimate(on_real: Array, on_fake: Array) -> float:
     return math.log(2) + float(F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()) / 2
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Curves over theta, [thetas], and estimates of every network."""
     findings = Findings(QUANTITIES)
     labels = sorted(study.options("theta"), key=float)
@@ -101,35 +101,37 @@ def _slopes(findings: Findings) -> None:
         findings.add("em_slope", np.polyfit(own[:, 0], own[:, 1], 1)[0], "critic", seed)
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """Earth mover's distance, Jensen-Shannon divergence, total variation over theta."""
     drawn, axes = figure(2.6, 3)
-    fine, theta = data.arrays["fine"], data.arrays["theta"]
+    fine, theta = tables.arrays["fine"], tables.arrays["theta"]
     em, js, tv = axes[0]
     for here, name, label in ((em, "em", "$W_1$"), (js, "js", "JS, nats"), (tv, "tv", "TV")):
-        here.plot(fine, data.arrays[name], color="0.7", linewidth=3, label="closed form")
+        here.plot(fine, tables.arrays[name], color="0.7", linewidth=3, label="closed form")
         here.set(xlabel=r"$\theta$", ylabel=label)
-    em.plot(theta, data.arrays["em_paired"], "o", color=PALETTE[2], markersize=5, mfc="none", label="transport, same heights")
-    em.plot(theta, data.arrays["em_sampled"], "x", color=PALETTE[3], markersize=4, label="transport, independent samples")
-    _seeds(em, data.quantities, "em_critic", "trained critic or discriminator")
-    _seeds(js, data.quantities, "js_discriminator")
-    _seeds(tv, data.quantities, "tv_discriminator")
+    em.plot(theta, tables.arrays["em_paired"], "o", color=PALETTE[2], markersize=5, mfc="none", label="transport, same heights")
+    em.plot(theta, tables.arrays["em_sampled"], "x", color=PALETTE[3], markersize=4, label="transport, independent samples")
+    _seeds(em, tables.quantities, "em_critic", "trained critic or discriminator")
+    _seeds(js, tables.quantities, "js_discriminator")
+    _seeds(tv, tables.quantities, "tv_discriminator")
     for here in (js, tv):
         here.annotate("KL = ∞", (0.03, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
         here.annotate("KL = ∞", (0.72, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
     handles, labels = em.get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    return [
-        Picture(
-            drawn,
-            "Distance between the lines (0, z) and (theta, z), z uniform on [0, 1], in units of the plane (left), nats "
-            "(middle) and as a share (right). W1 is continuous in theta; the Jensen-Shannon divergence, which is log 2 = "
-            "0.693 off zero, total variation and both Kullback-Leibler divergences (infinite off zero) jump. Crosses, "
-            "blue: estimates by trained networks, one a seed; a critic's gap is divided by its mean slope. Transport "
-            "between independent samples is biased upwards. The critic's estimates rise by "
-            f"{data.told('em_slope', form='.3f')} a unit of |theta|.",
-        )
-    ]
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Distance between the lines (0, z) and (theta, z), z uniform on [0, 1], in units of the plane (left), nats "
+                "(middle) and as a share (right). W1 is continuous in theta; the Jensen-Shannon divergence, which is log 2 = "
+                "0.693 off zero, total variation and both Kullback-Leibler divergences (infinite off zero) jump. Crosses, "
+                "blue: estimates by trained networks, one a seed; a critic's gap is divided by its mean slope. Transport "
+                "between independent samples is biased upwards. The critic's estimates rise by "
+                f"{tables.text('em_slope', form='.3f')} a unit of |theta|.",
+            )
+        ]
+    )
 
 
 def _seeds(axes: Any, quantities: pd.DataFrame, name: str, label: str | None = None) -> None:

@@ -5,7 +5,7 @@ from scipy.stats import norm
 
 from wganlib.measuring.maps import axis, gradients, r_squared, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.pictures import Data, Picture
+from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.style import DASHES, FAKE, PALETTE, REAL, figure
 
 REAL_MEAN, FAKE_MEAN = 0.0, 5.0
@@ -31,7 +31,7 @@ def sigmoid(x: Array) -> Array:
     return np.exp(-np.logaddexp(0, -x))
 
 
-def analyse(study: Study) -> Findings:
+def measure(study: Study) -> Findings:
     """Curves [points] over [-limit, limit] of each seed, and their slopes."""
     findings = Findings(QUANTITIES)
     limit = float(study.settings["limit"])
@@ -66,16 +66,16 @@ def _measure(findings: Findings, member: Member, method: str, x: Array, curve: A
 TITLES = {"discriminator": "GAN discriminator", "clipping": "WGAN critic, clipped", "penalty": "WGAN critic, penalty"}
 
 
-def draw(data: Data) -> list[Picture]:
+def report(tables: Tables) -> Content:
     """Values on the left, absolute slopes on the right."""
     drawn, axes = figure(2.9, 2)
     left, right = axes[0]
-    x = data.arrays["x"]
-    left.fill_between(x, data.arrays["real"], color=REAL, alpha=0.5, linewidth=0, label="density of real data")
-    left.fill_between(x, data.arrays["fake"], color=FAKE, alpha=0.5, linewidth=0, label="density of generated data")
-    left.plot(x, data.arrays["optimum"], color="0.7", linewidth=3, label="optimal discriminator $D^*$")
+    x = tables.arrays["x"]
+    left.fill_between(x, tables.arrays["real"], color=REAL, alpha=0.5, linewidth=0, label="density of real data")
+    left.fill_between(x, tables.arrays["fake"], color=FAKE, alpha=0.5, linewidth=0, label="density of generated data")
+    left.plot(x, tables.arrays["optimum"], color="0.7", linewidth=3, label="optimal discriminator $D^*$")
     for index, (method, title) in enumerate(TITLES.items()):
-        for number, curve in enumerate(data.below(method).values()):
+        for number, curve in enumerate(tables.below(method).values()):
             style = {
                 "color": PALETTE[index],
                 "linestyle": DASHES[index],
@@ -91,14 +91,17 @@ def draw(data: Data) -> list[Picture]:
     drawn.legend(loc="outside lower center", ncols=3, frameon=False)
     for panel in (left, right):
         panel.axvline(5, color="0.7", linewidth=0.6, linestyle=":")
-    return [
-        Picture(
-            drawn,
-            "Left: the trained discriminator and critics on the line, the densities, and the analytic optimum D* = p_r / "
-            "(p_r + p_g); a critic's scale and offset mean nothing and are taken out. Right: absolute slopes, each over "
-            "its largest value. Dotted: the generated mean. Pale lines: further seeds. At the generated mean the "
-            f"discriminator's slope is {data.told('discriminator_slope_at_fake', form='.1e')} a unit of x; the critics' are "
-            f"{data.told('critic_slope_share_at_fake', 'clipping', form='.2f')} (clipped) and "
-            f"{data.told('critic_slope_share_at_fake', 'penalty', form='.2f')} (penalty) of their largest, mean over seeds.",
-        )
-    ]
+    return Content(
+        pictures=[
+            Picture(
+                drawn,
+                "Left: the trained discriminator and critics on the line, the densities, and the analytic optimum D* = p_r / "
+                "(p_r + p_g); a critic's scale and offset mean nothing and are taken out. Right: absolute slopes, each over "
+                "its largest value. Dotted: the generated mean. Pale lines: further seeds. At the generated mean the "
+                f"discriminator's slope is {tables.text('discriminator_slope_at_fake', form='.1e')} a unit of x; those of the "
+                f"critics are {tables.text('critic_slope_share_at_fake', 'clipping', form='.2f')} (clipped) and "
+                f"{tables.text('critic_slope_share_at_fake', 'penalty', form='.2f')} (penalty) of their largest, mean over "
+                "seeds.",
+            )
+        ]
+    )

@@ -12,9 +12,8 @@ from scipy import stats
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import Interval
-from wganlib.reporting.content import Content, Table, Tables, finite, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 Array = NDArray[np.float64]

@@ -5,9 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, finite, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of, told
 from wganlib.reporting.grammar import score_table
-from wganlib.reporting.pictures import Picture
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {

@@ -12,7 +12,7 @@ _NAMES = {"adam": "Adam", "rmsprop": "RMSProp", "rmsprop_tf": "RMSProp as in Ten
 
 
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
-    """One line for all runs of equal settings, headed by the options that they stand for."""
+    """One line for all runs of equal settings, headed by the options that they stand for; none without runs."""
     runs = list(runs)
     lines: dict[str, list[dict[str, Label]]] = {}
     for run in runs:

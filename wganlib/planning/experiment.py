@@ -1,4 +1,4 @@
-"""What an experiment is: its file in `params/experiments/` or `params/toys/`, and its expansion into runs. Needs no torch."""
+"""What an experiment is: its file in `params/experiments/`, and its expansion into runs. Needs no torch."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,8 @@ class Group(Part):
 class ExperimentScale(Part):
     """What an experiment asks for at one scale. What it says goes above what groups and options say."""
 
-    seeds: Seeds
+    seeds: Seeds | None = None
+    """Of its own runs; of its measurements where it has no runs."""
     spec: Partial = {}
     """Parts of the spec of every run."""
     options: dict[str, dict[str, Partial]] = {}
@@ -82,14 +83,14 @@ class ExperimentScale(Part):
     """Most rows kept of a run's history."""
     median_iterations: PositiveInt | None = None
     """Window of the running medians of losses, in generator iterations."""
-    runs_per_stack: PositiveInt = 64
-    """Of toy experiments, whose runs are trained in stacks."""
+    runs_per_stack: PositiveInt | None = None
+    """Most runs of a stack; 64 when left out."""
     settings: Partial = {}
     """Settings of the measurements and figures that this scale has otherwise."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for seeds in (self.seeds, *self.group_seeds.values()):
+        for seeds in (self.seeds or (), *self.group_seeds.values()):
             if len(set(seeds)) != len(seeds):
                 raise ValueError(f"seeds must be distinct, found {list(seeds)}")
         return self
@@ -104,8 +105,14 @@ class ExperimentParams(Part):
     """What the paper says that its table or figure shows."""
     unspecified: tuple[str, ...] = ()
     """What the paper leaves open, and what stands here instead; the report lists it."""
-    reports: tuple[str, ...] | None = None
-    """Names of its reports; the experiment's own name when left out."""
+    report: bool = True
+    """Whether it has a report, made by the module of its name in `wganlib.experiments`."""
+    on_request: bool = False
+    """Whether it is made when asked for by name alone, and not with all reports."""
+    trained: bool = True
+    """Whether its runs must be trained for its report; else it shows what is planned."""
+    stacked: bool = False
+    """Whether its runs, which are of toy networks, are trained many at once, in stacks, and measured by its own module."""
     groups: dict[str, Group] = {}
     runs_of: dict[str, dict[str, Options]] = {}
     """Other experiments whose runs belong to this one too, those alone that have one of the given options of each axis."""
@@ -126,7 +133,20 @@ class ExperimentParams(Part):
             self._check(scale, axes, f"scales.{name}")
         return self
 
+    @property
+    def scored(self) -> bool:
+        """Whether its runs are trained one by one and scored."""
+        return self.trained and not self.stacked and bool(self.groups or self.runs_of)
+
     def _check(self, scale: ExperimentScale, axes: dict[str, set[str]], where: str) -> None:
+        if (scale.seeds is None) != bool(self.runs_of and not self.groups):
+            said = "is missing" if scale.seeds is None else "is not read: the runs are other experiments'; remove it"
+            raise ValueError(f"{where}.seeds {said}")
+        unread = {"scoring", "judge", "median_iterations"} if not self.scored else set()
+        unread |= {"runs_per_stack"} if not (self.stacked and self.groups) else set()
+        for key in sorted(unread & scale.model_fields_set):
+            kind = "stacked" if self.stacked else "scored" if self.scored else "neither trained nor scored"
+            raise ValueError(f"{where}.{key} is not read: the experiment's runs are {kind}; remove it")
         for key, names in (("groups", scale.groups), ("group_seeds", scale.group_seeds)):
             for chosen in names:
                 if chosen not in self.groups:
@@ -201,7 +221,7 @@ def expand(params: ExperimentParams, scale: ExperimentScale, around: Surrounding
         for axis, options in axes.items():
             if not options:
                 raise WganlibError(f"{where}: only.{axis} leaves group {name!r} without runs: keep one of its options")
-        seeds = scale.group_seeds.get(name, scale.seeds)
+        seeds = scale.group_seeds.get(name, scale.seeds or ())
         drawn = _architectures(group, scale)
         for seed, (label, factors) in itertools.product(seeds, drawn):
             for chosen in itertools.product(*(options.items() for options in axes.values())):

@@ -13,7 +13,7 @@ from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, ther
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
-from wganlib.planning.cost import stack_seconds
+from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.experiment import (
     GRID_LABELS,
     Entry,
@@ -25,16 +25,14 @@ from wganlib.planning.experiment import (
     merged,
 )
 from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, ThresholdSettings, read_yaml
-from wganlib.planning.toys import Toy, toy
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
-from wganlib.spec.stack import StackSpec
+from wganlib.spec.stack import StackSpec, stacked
 
 NO_AXES = {*random_set.FACTORS, "architecture", *GRID_LABELS}
 """Labels that are no axis of a group."""
 
-PLAN_REPORTS = ("table1",)
-"""Reports made from the plan alone, without a run."""
+DEFAULT_RUNS_PER_STACK = 64
 
 
 @dataclass(frozen=True)
@@ -46,41 +44,65 @@ class Experiment:
     scale: ExperimentScale
     entries: tuple[Entry, ...]
     scoring: ScoringSpec
-
-    @property
-    def reports(self) -> tuple[str, ...]:
-        """Names of its reports."""
-        return (self.name,) if self.params.reports is None else self.params.reports
+    """How its runs are scored, where they are."""
+    stacks: tuple[StackSpec, ...] = ()
 
     @property
     def settings(self) -> Partial:
         """Settings of its measurements and figures at this scale."""
         return merged(self.params.settings, self.scale.settings)
 
+    @property
+    def trained_entries(self) -> tuple[Entry, ...]:
+        """Its runs, if they must be trained for it."""
+        return self.entries if self.params.trained else ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its runs, or its own where it has none."""
+        return tuple(sorted({entry.spec.seed for entry in self.entries})) or self.scale.seeds or ()
+
     @cached_property
     def axes(self) -> dict[str, list[str]]:
         """The axes of its groups with those options that its runs have, in order."""
-        found: dict[str, dict[str, None]] = {}
+        options: dict[str, dict[str, None]] = {}
         for entry in self.entries:
             for axis, label in entry.labels.items():
                 if axis not in NO_AXES:
-                    found.setdefault(axis, {})[str(label)] = None
-        return {axis: list(options) for axis, options in found.items()}
+                    options.setdefault(axis, {})[str(label)] = None
+        return {axis: list(chosen) for axis, chosen in options.items()}
 
     @property
     def methods(self) -> list[str]:
         """The options of the axis `method`."""
         return self.axes.get("method", [])
 
+    @cached_property
+    def run_keys(self) -> list[str]:
+        """Its runs, each once."""
+        return list(dict.fromkeys(entry.run for entry in self.entries))
+
     def spec_of(self, **labels: Any) -> Spec:
         """The spec of its first run with these labels."""
         return next(entry.spec for entry in self.entries if labels.items() <= entry.labels.items())
 
-    def digest(self) -> str:
-        """Changes with anything that its collected tables or reports depend on besides the runs' own files."""
-        entries = [(entry.run, entry.group, entry.labels) for entry in self.entries]
-        parts = [part.model_dump(mode="json", exclude_none=True) for part in (self.params, self.scale, self.scoring)]
-        return hashlib.sha256(json.dumps([*parts, entries], sort_keys=True).encode()).hexdigest()[:10]
+    def tables_digest(self) -> str:
+        """Changes with anything that its collected tables depend on besides the runs' own files."""
+        value: list[Any] = [(entry.run, entry.group, entry.labels) for entry in self.entries]
+        value += [self.params.title, self.params.source, self.seeds, self.scale.curve_points, self.scale.median_iterations]
+        value.append(self.scoring.canonical() if self.params.scored else self.settings)
+        return _digest(value)
+
+    def report_digest(self, methods: Mapping[str, MethodParams]) -> str:
+        """Changes with anything that its report depends on besides its tables: words, settings, titles of its methods."""
+        described = self.params.model_dump(mode="json", exclude={"scales", "groups"}, exclude_none=True)
+        titles = [methods[name].title for name in self.methods if name in methods]
+        settings = [entry.spec.canonical() for entry in self.entries]
+        return _digest([self.tables_digest(), described, self.settings, titles, settings])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
 @dataclass
@@ -93,7 +115,9 @@ class Plan:
     published: Published
     experiments: dict[str, Experiment] = field(default_factory=dict)
     runs: dict[str, Spec] = field(default_factory=dict)
-    toys: dict[str, Toy] = field(default_factory=dict)
+    """Those that are trained one by one and scored, by their keys."""
+    stacks: dict[str, StackSpec] = field(default_factory=dict)
+    """Those that are trained many at once, by the stacks' keys."""
     _scorings: dict[str, tuple[str, ScoringSpec, DatasetSpec | None]] = field(default_factory=dict)
 
     def experiment(self, name: str) -> Experiment:
@@ -107,40 +131,17 @@ class Plan:
         return self.experiments[name]
 
     def reports(self) -> dict[str, str]:
-        """The experiment behind each report."""
-        return {report: e.name for e in self.experiments.values() for report in e.reports}
-
-    def targets(self) -> dict[str, str]:
-        """Every report `reports/<name>.pdf` of this scale with the title of its experiment."""
-        tables = {report: self.experiments[name].params.title for report, name in self.reports().items()}
-        return tables | {name: toy.params.title for name, toy in self.toys.items()}
+        """Every report `reports/<name>.pdf` of this scale with its title: the experiments that have one."""
+        return {name: e.params.title for name, e in self.experiments.items() if e.params.report}
 
     def shown(self) -> list[str]:
-        """The experiments of the papers: those of the pilot and of the regression check are asked for by name."""
-        return [name for name, e in self.experiments.items() if e.reports and "pilot" not in e.reports]
-
-    def shown_reports(self) -> list[str]:
-        """Their reports, and the toys'."""
-        return [report for name in self.shown() for report in self.experiments[name].reports] + list(self.toys)
-
-    def toy(self, name: str) -> Toy:
-        """A toy experiment by its name.
-
-        Raises:
-            WganlibError: the plan has none of that name.
-        """
-        if name not in self.toys:
-            raise unknown(f"toy experiment at scale {self.scale}", name, self.toys)
-        return self.toys[name]
-
-    def stacks(self) -> dict[str, StackSpec]:
-        """The stacks of all toy experiments by their keys."""
-        return {stack.key: stack for toy in self.toys.values() for stack in toy.stacks}
+        """The experiments whose reports are made with all others."""
+        return [name for name in self.reports() if not self.experiments[name].params.on_request]
 
     def obstacles(self) -> list[str]:
         """What must be there before the plan can be trained and scored on this machine; empty if nothing is missing."""
         found = []
-        stacked = (run for stack in self.stacks().values() for run in stack.runs)
+        stacked = (run for stack in self.stacks.values() for run in stack.runs)
         for spec in {spec.dataset.name: spec.dataset for spec in (*self.runs.values(), *stacked)}.values():
             if not there(spec.name):
                 how = "see docs/data.md" if spec.name in BY_HAND else f"wganlib data fetch {spec.name}"
@@ -148,10 +149,6 @@ class Plan:
         if any(how.network == "inception" for _, how, _ in self._scorings.values()) and not inception_weights().exists():
             found.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")
         return sorted(found)
-
-    def run_keys(self, experiment: str) -> list[str]:
-        """The runs of an experiment, each once."""
-        return list(dict.fromkeys(entry.run for entry in self.experiment(experiment).entries))
 
     def scoring_of(self, run: str) -> ScoringSpec:
         """How a run is scored."""
@@ -174,23 +171,19 @@ class Plan:
         """How a classifier's real images are scored: as the runs that it judges."""
         return next(self.scoring_of(run) for run in self.runs if (spec := self.classifier_of(run)) and spec.key == key)
 
-    def stack_seconds(self) -> dict[str, float]:
-        """Estimated seconds of each stack's training by its key."""
-        return {key: stack_seconds(stack, self.params.toy_throughput) for key, stack in self.stacks().items()}
+    def seconds(self, key: str) -> float:
+        """Estimated seconds of a training, a run's or a stack's, by its key: on the scale's device, stacks on one core."""
+        if key in self.stacks:
+            return stack_seconds(self.stacks[key], self.params.toy_throughput)
+        return run_seconds(self.runs[key], self.params.throughput)
 
     def add(self, experiment: Experiment, where: str) -> None:
-        """Add an experiment and its runs.
+        """Add an experiment with its runs and stacks.
 
         Raises:
-            WganlibError: another experiment makes a report of that name, or scores a run that both have otherwise.
+            WganlibError: another experiment scores a run that both have otherwise.
         """
-        owners = self.reports()
-        for report in experiment.reports:
-            if report in owners:
-                raise WganlibError(
-                    f"{where}: reports: {report!r} is already made by experiment {owners[report]!r}; name it once"
-                )
-        for entry in experiment.entries:
+        for entry in experiment.entries if experiment.params.scored else ():
             how = experiment.name, experiment.scoring, experiment.scale.judge
             first = self._scorings.setdefault(entry.run, how)
             if first[1:] != how[1:]:
@@ -199,6 +192,7 @@ class Plan:
                     "but another scoring or judge: let both have the same"
                 )
             self.runs.setdefault(entry.run, entry.spec)
+        self.stacks |= {stack.key: stack for stack in experiment.stacks}
         self.experiments[experiment.name] = experiment
 
 
@@ -222,23 +216,15 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
     plan = Plan(scale, scale_params, methods, published)
     settings = {name: method.settings.model_dump(mode="json", exclude_none=True) for name, method in methods.items()}
     around = Surroundings(settings, scale_params.dataset.model_dump(mode="json", exclude_none=True), scale_params.width)
-    experiments = _Folder(params / "experiments", scale, scale_paths, around)
-    for name in experiments.names():
-        where, read = str(experiments.paths[name]), experiments.params[name]
-        at, entries = read.scales[scale], experiments.entries(name)
+    folder = _Folder(params / "experiments", scale, scale_paths, around)
+    for name in folder.names():
+        where, read = str(folder.paths[name]), folder.params[name]
+        at = read.scales[scale]
         how = merged(scale_params.scoring.model_dump(mode="json", exclude={"numerics"}, exclude_none=True), at.scoring)
         scoring = parse(ScoringSpec, how, f"{where}: scales.{scale}.scoring")
-        experiment = Experiment(name, read, at, entries, scoring)
+        experiment = Experiment(name, read, at, folder.entries(name), scoring, folder.stacks(name))
         _check_thresholds(experiment, f"{where}: scales.{scale}")
         plan.add(experiment, where)
-    toys = _Folder(params / "toys", scale, scale_paths, around)
-    for name in toys.names():
-        if name in plan.reports():
-            raise WganlibError(f"{toys.paths[name]}: experiment {plan.reports()[name]!r} has a report of this name")
-        entries = toys.entries(name)
-        source = next(iter(toys.params[name].runs_of), name)
-        size = toys.params[source].scales[scale].runs_per_stack
-        plan.toys[name] = toy(name, toys.params[name], toys.params[name].scales[scale], entries, size)
     return plan
 
 
@@ -254,6 +240,7 @@ class _Folder:
                 if other not in scales:
                     raise WganlibError(f"{self.paths[name]}: scales: {unknown('scale', other, scales)}")
         self._expanded: dict[str, tuple[Entry, ...]] = {}
+        self._own: dict[str, tuple[Entry, ...]] = {}
 
     def names(self) -> list[str]:
         """The experiments that exist at the scale."""
@@ -268,16 +255,29 @@ class _Folder:
                 if other not in self.names() or other in (name, *asked_by):
                     others = set(self.names()) - {name, *asked_by}
                     raise WganlibError(f"{where}: runs_of: {unknown(f'experiment at scale {self.scale}', other, others)}")
+                if params.trained and self.params[other].stacked != params.stacked:
+                    kind = "stacked" if self.params[other].stacked else "not stacked"
+                    raise WganlibError(f"{where}: stacked: runs_of {other!r}, which is {kind}: let both be alike")
                 entries = self.entries(other, (*asked_by, name))
                 _check_wanted(self.params[other], entries, wanted, f"{where}: runs_of.{other}")
                 found += (e for e in entries if all(e.labels.get(axis) in options for axis, options in wanted.items()))
             try:
-                found += expand(params, params.scales[self.scale], self.around, f"{where}: scales.{self.scale}")
+                own = tuple(expand(params, params.scales[self.scale], self.around, f"{where}: scales.{self.scale}"))
             except WganlibError as error:
                 text = str(error)
                 raise WganlibError(text if text.startswith(where) else f"{where}: scales.{self.scale}: {text}") from None
-            self._expanded[name] = tuple(found)
+            self._own[name], self._expanded[name] = own, (*found, *own)
         return self._expanded[name]
+
+    def stacks(self, name: str) -> tuple[StackSpec, ...]:
+        """The stacks that an experiment's runs are trained in: other experiments' runs in theirs, so that these train once."""
+        params, keys = self.params[name], {entry.run for entry in self.entries(name)}
+        if not (params.stacked and params.trained):
+            return ()
+        size = params.scales[self.scale].runs_per_stack or DEFAULT_RUNS_PER_STACK
+        borrowed = (stack for other in params.runs_of for stack in self.stacks(other) if keys & {run.key for run in stack.runs})
+        own = stacked([entry.spec for entry in self._own[name]], size)
+        return tuple({stack.key: stack for stack in (*borrowed, *own)}.values())
 
 
 def _check_wanted(params: ExperimentParams, entries: tuple[Entry, ...], wanted: dict[str, tuple[str, ...]], where: str) -> None:
@@ -310,15 +310,15 @@ def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
 
 def _check_thresholds(experiment: Experiment, where: str) -> None:
     """Table 2's tests compare two methods, once an architecture: more seeds would count one architecture several times."""
-    if not {"table2", "pilot"} & set(experiment.reports):
+    if experiment.name not in ("table2", "pilot"):
         return
     settings = parse(ThresholdSettings, experiment.settings, f"{where}.settings")
-    if "table2" not in experiment.reports:
+    if experiment.name != "table2":
         return
     scale = experiment.scale
     if len(experiment.methods) != 2:
         raise WganlibError(f"{where}: report table2 compares exactly two methods, found {len(experiment.methods)}")
-    if len(scale.seeds) != 1 or scale.architectures in ("base", None) or scale.grid is not None:
+    if len(scale.seeds or ()) != 1 or scale.architectures in ("base", None) or scale.grid is not None:
         raise WganlibError(f"{where}: report table2 needs a number of architectures, exactly one seed, and no grid")
     if settings.primary_threshold is None:
         raise WganlibError(f"{where}: report table2 needs settings.primary_threshold, one of settings.thresholds")

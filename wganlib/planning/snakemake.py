@@ -1,17 +1,18 @@
 """What the Snakefile needs besides the plan."""
 
-import base64
 import fcntl
+import functools
 import hashlib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from wganlib import layout
 from wganlib.errors import WganlibError, parse, unknown
 from wganlib.files import PARENT_VARIABLE
 from wganlib.planning.params import Config
-from wganlib.planning.plan import PLAN_REPORTS, Plan, load_plan
+from wganlib.planning.plan import Plan, load_plan
 
 
 def prepare_jobs(plan: Plan) -> None:
@@ -60,93 +61,82 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     """The configured targets that this scale makes; those of other scales alone are left out.
 
     Raises:
-        WganlibError: a target `reports/<name>.pdf` whose name no experiment lists, before Snakemake's own, longer message.
+        WganlibError: a target `reports/<name>.pdf` that no experiment makes, before Snakemake's own, longer message.
     """
-    elsewhere: set[str] | None = None
-    found = []
+    chosen = []
     for target in targets:
-        path = Path(target)
-        if path.parent != Path("reports") or path.suffix != ".pdf" or path.stem in plan.targets():
-            found.append(target)
+        name = _report_of(target)
+        if name is None or name in plan.reports():
+            chosen.append(target)
             continue
-        if elsewhere is None:
-            scales = (scale.stem for scale in (params / "scales").glob("*.yaml"))
-            elsewhere = {name for scale in scales for name in load_plan(params, scale).targets()}
-        if path.stem not in elsewhere:
-            raise WganlibError(
-                f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', path.stem, plan.targets())}"
-            )
-    return found
+        scales = (scale.stem for scale in (params / "scales").glob("*.yaml") if scale.stem != plan.scale)
+        if not any(name in load_plan(params, scale).reports() for scale in scales):
+            raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', name, plan.reports())}")
+    return chosen
 
 
-RUN_FILES = ("spec.json", "history.parquet", "provenance.json", "scores.json", "samples.png", "progress.png")
-"""Files of a run that its collected tables are made from."""
-
-STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", "provenance.json")
-ANALYSIS_FILES = ("quantities.csv", "arrays.npz", "facts.json")
-
-TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "metrics.json", "real.json", "lines.json", "samples.png")
+def _report_of(target: str) -> str | None:
+    """The experiment whose report `reports/<name>.pdf` a target is; None for other targets."""
+    path = Path(target)
+    return path.stem if path.parent == Path("reports") and path.suffix == ".pdf" else None
 
 
-def distrust(plan: Plan, results: Path, reports: Path, records: Path) -> None:
-    """Make tables and reports older than everything where something that they were made from is missing.
+def behind(plan: Plan, targets: list[str]) -> list[str]:
+    """One file of each folder that these reports are made from: tables, runs, scores, stacks, classifiers."""
+    names = [name for target in targets if (name := _report_of(target)) in plan.experiments]
+    files = [str(layout.table_folder(Path("results"), plan.scale, name) / layout.TABLE_FILES[0]) for name in names]
+    firsts = {layout.RUN_FILES[0], layout.SCORE_FILES[0], layout.STACK_FILES[0], layout.CLASSIFIER_FILES[-1]}
+    files += [path for name in names for path in collected_from(plan, name) if Path(path).name in firsts]
+    return list(dict.fromkeys(files))
 
-    Snakemake takes a file for done as long as it is there, even if what it came from is not: in a clone, which has tables
-    but no runs; when a run's folder was deleted; when a failed job took its tables along. Their age and the loss of their
-    records makes Snakemake make them anew, and with them whatever is missing, when something asks for them.
+
+def collected_from(plan: Plan, name: str) -> list[str]:
+    """The files that an experiment's tables are made from: of its runs or stacks, and of the classifiers that score them."""
+    results, experiment = Path("results"), plan.experiment(name)
+    if not experiment.params.scored:
+        return [str(layout.stack_folder(results, stack.key) / f) for stack in experiment.stacks for f in layout.STACK_FILES]
+    files = (*layout.RUN_FILES, *layout.SCORE_FILES)
+    runs = [str(layout.run_folder(results, key) / f) for key in experiment.run_keys for f in files]
+    judges = classifier_keys(plan, experiment.run_keys)
+    return runs + [str(layout.classifier_folder(results, key) / layout.CLASSIFIER_FILES[-1]) for key in judges]
+
+
+def classifier_keys(plan: Plan, runs: list[str]) -> list[str]:
+    """The classifiers that score these runs, each once; text has none."""
+    specs = (plan.classifier_of(run) for run in runs)
+    return list(dict.fromkeys(spec.key for spec in specs if spec is not None))
+
+
+def named(folder: str, files: tuple[str, ...]) -> dict[str, str]:
+    """Files of a folder under the names that a rule's output gives them.
+
+    >>> named("results/runs/{run}", ("spec.json",))
+    {'spec_json': 'results/runs/{run}/spec.json'}
     """
-    for experiment in plan.experiments.values():
-        folder = results / plan.scale / experiment.name
-        tables = [folder / name for name in TABLE_FILES]
-        runs = [results / "runs" / key / name for key in plan.run_keys(experiment.name) for name in RUN_FILES]
-        complete = all(path.exists() for path in (*tables, *runs))
-        if not complete:
-            _make_old(tables, records)
-        for report in experiment.reports:
-            parts = [reports / plan.scale / f"{report}{suffix}" for suffix in (".pdf", ".json", ".png")]
-            if not (all(path.exists() for path in parts) and (complete or report in PLAN_REPORTS)):
-                _make_old([*parts, reports / f"{report}.pdf"], records)
-    for toy in plan.toys.values():
-        tables = [results / plan.scale / toy.name / name for name in ANALYSIS_FILES]
-        stacks = [results / "stacks" / stack.key / name for stack in toy.stacks for name in STACK_FILES]
-        parts = [reports / plan.scale / f"{toy.name}{suffix}" for suffix in (".pdf", ".json", ".png")]
-        if not all(path.exists() for path in (*tables, *stacks)):
-            _make_old(tables, records)
-        if not all(path.exists() for path in (*tables, *stacks, *parts)):
-            _make_old([*parts, reports / f"{toy.name}.pdf"], records)
+    return {file.replace(".", "_"): f"{folder}/{file}" for file in files}
 
 
-TRAINED_FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
-"""Files of a run that its training makes, as `wganlib.training.runs.FILES`, which needs torch."""
+def gpus(device: str, local: bool) -> int:
+    """How many GPUs a job takes: none on a machine that runs it itself and has none, so that jobs need not wait in turn."""
+    here = not local or any(Path("/proc/driver/nvidia/gpus").glob("*"))
+    return int(device == "cuda" or (device == "auto" and here))
 
 
-def trust_trained(plan: Plan, results: Path, marks: Path) -> None:
-    """Take away Snakemake's marks of an interrupted job from runs that are there.
-
-    A killed Snakemake leaves the mark on a training that it began. Where the run was then trained elsewhere and adopted,
-    Snakemake would delete it and train it again; but a run whose files are all there is whole, since each is written whole
-    and the provenance last.
-    """
-    for key in plan.runs:
-        paths = [results / "runs" / key / name for name in TRAINED_FILES]
-        if all(path.exists() for path in paths):
-            for path in paths:
-                _record(path, marks).unlink(missing_ok=True)
+def tables_code(plan: Plan, experiment: str) -> str:
+    """Digest of the code that an experiment's tables are made by."""
+    measures = not plan.experiment(experiment).params.scored
+    own = ("measuring/*.py", f"experiments/{experiment}.py") if measures else ()
+    return _code_digest("collecting/*.py", "judging/quantities.py", *own)
 
 
-def _record(path: Path, folder: Path) -> Path:
-    """Where Snakemake keeps what it knows about an output."""
-    return folder / base64.urlsafe_b64encode(str(path).encode()).decode()
+def report_code(experiment: str) -> str:
+    """Digest of the code and the templates that an experiment's report is made by."""
+    shared = ("reporting/*.py", "reporting/templates/*", "collecting/tables.py", "judging/*.py", "planning/describe.py")
+    return _code_digest(*shared, f"experiments/{experiment}.*")
 
 
-def _make_old(paths: list[Path], records: Path) -> None:
-    for path in paths:
-        if path.exists():
-            os.utime(path, (1, 1))  # not 0, which Snakemake takes for "no time"
-            _record(path, records).unlink(missing_ok=True)
-
-
-def code_digest(*patterns: str) -> str:
+@functools.cache
+def _code_digest(*patterns: str) -> str:
     """Digest of the library's files that make tables and reports, so that editing them makes these anew; they take seconds.
 
     Trainings are not guarded so: see `wganlib.numerics`.

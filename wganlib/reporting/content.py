@@ -1,8 +1,4 @@
-"""Reports of image and text experiments: one module a report, its name the same as the report's.
-
-Each has QUANTITIES, what it measures, and `report(tables)`, which gives pictures, tables and measured quantities, and sees
-collected tables alone.
-"""
+"""What an experiment's module sees, its collected tables, and what it gives: the content of a report."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -18,7 +15,6 @@ from wganlib.judging.quantities import Findings
 from wganlib.planning.experiment import Partial
 from wganlib.planning.params import MethodParams, Published
 from wganlib.planning.plan import Experiment
-from wganlib.reporting.pictures import Picture
 
 
 class ScoreColumns(NamedTuple):
@@ -68,6 +64,12 @@ class Tables:
     """By data set: its classifier's accuracy, `real_training_images` and `real_held_out_images` with their scores."""
     lines: dict[str, list[str]]
     """Generated lines of text by run."""
+    facts: dict[str, Any]
+    """Further facts of the measurement."""
+    quantities: pd.DataFrame
+    """What the experiment's module measured: a row a value, with the columns of `Findings.frame`."""
+    arrays: dict[str, NDArray[Any]]
+    """Arrays of the measurement, by name."""
     sheets: dict[str, Image.Image]
     """Sheets of samples by run, of the first seed."""
     methods: dict[str, MethodParams]
@@ -91,6 +93,19 @@ class Tables:
         """A method's title, or the option's own words."""
         return self.methods[method].title if method in self.methods else method.replace("_", " ")
 
+    def below(self, prefix: str) -> dict[str, NDArray[np.float64]]:
+        """The arrays below `prefix/`, without it."""
+        return {key[len(prefix) + 1 :]: value for key, value in self.arrays.items() if key.startswith(f"{prefix}/")}
+
+    def mean(self, quantity: str, case: str | None = None) -> float:
+        """Mean of a quantity over seeds, and over cases where none is given; not a number where it was not measured."""
+        rows = self.quantities[self.quantities["quantity"] == quantity]
+        return float((rows if case is None else rows[rows["case"] == case])["value"].mean())
+
+    def text(self, quantity: str, case: str | None = None, form: str = ".2f") -> str:
+        """The mean of a quantity in a caption."""
+        return value_text(self.mean(quantity, case), form)
+
     def iterations(self, run: str) -> int:
         """The generator iterations of a run's budget."""
         return next(entry.spec.generator_iterations for entry in self.experiment.entries if entry.run == run)
@@ -113,16 +128,30 @@ class Lines(NamedTuple):
     lines: list[str]
 
 
+class Picture(NamedTuple):
+    """A drawn figure and its caption: what is seen, in plain text."""
+
+    figure: Figure
+    caption: str
+
+
 @dataclass
 class Content:
     """What a report shows, in the order of its fields."""
 
-    findings: Findings
+    findings: Findings | None = None
+    """Measured quantities; those of the collected tables when left out."""
     tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Sentences below the claim: what a reader must know before the tables."""
+    template: str = "experiment"
+    """Name of the typst template."""
+    numbers: dict[str, Any] = field(default_factory=dict)
+    """What a template of its own reads besides the common numbers; laid over them."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Further files that a template of its own reads."""
 
 
 def rows_of(table: pd.DataFrame, **labels: Any) -> pd.DataFrame:
@@ -166,3 +195,12 @@ def by_labels(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str
     """Rows with equal labels together, in the order in which they first stand."""
     for labels, rows in table.groupby(names, sort=False, dropna=False):
         yield tuple("" if pd.isna(label) else str(label) for label in labels), rows
+
+
+def value_text(value: float, form: str = ".2f") -> str:
+    """A value in a caption, or that there is none.
+
+    >>> value_text(0.123), value_text(float("nan"))
+    ('0.12', 'not measured')
+    """
+    return "not measured" if math.isnan(value) else format(value, form)

@@ -9,8 +9,7 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from wganlib.reporting.content import Table, Tables, by_labels, finite, number, told
-from wganlib.reporting.pictures import Picture
+from wganlib.reporting.content import Picture, Table, Tables, by_labels, finite, number, told
 from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 

@@ -1,64 +1,79 @@
-"""Reports of image and text experiments: collected tables, and a module of `wganlib.reporting.content` that reads them."""
+"""Reports: collected tables -> numbers (JSON) -> PDF. A report never trains, scores or reads a run's folder."""
 
-import importlib
-import importlib.util
-import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
-from wganlib.collecting.tables import LEAST_COLUMNS, read_table, shown, split_sheets
+from wganlib.collecting.collect import module_of
+from wganlib.collecting.tables import LEAST_COLUMNS, read_table
 from wganlib.errors import WganlibError
-from wganlib.files import read_json
+from wganlib.files import read_json, write_atomic, write_json
+from wganlib.judging.quantities import Quantity
 from wganlib.planning.describe import settings_lines
 from wganlib.planning.plan import Experiment, Plan
 from wganlib.reporting.content import Content, Tables
 from wganlib.reporting.criteria import grouped
 from wganlib.reporting.style import pdf
+from wganlib.reporting.typeset import compile_report
+
+SHEETS = "sheets/"
 
 
-def build(name: str, plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The numbers of a report, and its pictures by file name.
+def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Path) -> Path:
+    """Write `<reports>/<scale>/<name>.json`, `.pdf` and `.png`, its first page; returns the PDF's path.
 
     Raises:
-        WganlibError: the report has no module, or a collected table is missing or damaged.
+        WganlibError: the experiment has no report or no module, or a collected table is missing or damaged.
     """
-    if importlib.util.find_spec(f"wganlib.experiments.{name}") is None:
-        raise WganlibError(
-            f"params/experiments/{experiment.name}.yaml: no report is named {name!r}: add "
-            f"wganlib/experiments/{name}.py with `report(tables)`, or set reports to []"
-        )
+    if not experiment.params.report:
+        raise WganlibError(f"params/experiments/{experiment.name}.yaml: found report: false; its tables are all that is made")
     tables = load(plan, experiment, results)
-    content: Content = importlib.import_module(f"wganlib.experiments.{name}").report(tables)
+    module = module_of(experiment.name)
+    content: Content = module.report(tables)
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(content.pictures, 1)}
-    findings, runs = content.findings, tables.runs
-    titles = {key: quantity.title for key, quantity in findings.quantities.items()}
-    failed = runs[runs["outcome"] != "ok"]
-    numbers = {
-        "scale": plan.scale,
+    numbers = _numbers(tables, content, module.QUANTITIES if content.findings is None else content.findings.quantities)
+    numbers["pictures"] = [{"file": f, "caption": p.caption} for f, p in zip(files, content.pictures, strict=True)]
+    path = reports / plan.scale / f"{experiment.name}.pdf"
+    typeset, preview = compile_report(content.template, numbers | content.numbers, files | content.files)
+    write_json(path.with_suffix(".json"), numbers | content.numbers)
+    write_atomic(path.with_suffix(".png"), preview)
+    write_atomic(path, typeset)
+    return path
+
+
+def _numbers(tables: Tables, content: Content, described: dict[str, Quantity]) -> dict[str, Any]:
+    """The page's numbers but for its pictures."""
+    experiment, runs = tables.experiment, tables.runs
+    measured = tables.quantities if content.findings is None else content.findings.frame()
+    titles, ours = {key: q.title for key, q in described.items()}, {key for key, q in described.items() if q.ours}
+    scored = experiment.params.scored
+    return {
+        "scale": tables.scale,
         "title": experiment.params.title,
         "source": experiment.params.source,
         "claim": experiment.params.claim.strip(),
         "unspecified": list(experiment.params.unspecified),
         "notes": [*_kind(experiment), *content.notes],
         "tables": [table._asdict() for table in content.tables],
-        "pictures": [{"file": f, "caption": p.caption} for f, p in zip(files, content.pictures, strict=True)],
         "lines": [block._asdict() for block in content.lines],
-        "quantities": grouped(findings.frame(), titles, {k for k, q in findings.quantities.items() if q.ours}),
-        "run_list": [_run(row, tables) for row in runs.to_dict("records")],
-        "scoring": _scoring(experiment, tables),
-        "settings": settings_lines(experiment.entries),
-        "seeds": sorted({int(seed) for seed in runs["seed"]}),
+        "quantities": grouped(measured, titles, ours),
+        "run_list": [_run(row, tables) for row in runs.to_dict("records")] if scored else [],
+        "scoring": _scoring(experiment, tables) if scored else "",
+        "settings": settings_lines(experiment.trained_entries),
+        "seeds": list(experiment.seeds),
         # Random architectures are repetitions too.
-        "single": runs["seed"].nunique() == 1 and not isinstance(experiment.scale.architectures, int),
+        "single": scored and runs["seed"].nunique() == 1 and not isinstance(experiment.scale.architectures, int),
         "runs": len(runs),
-        "diverged": [f"{row['run'].rpartition('-')[2]} ({row['outcome']})" for row in failed.to_dict("records")],
+        "failed": [_failed(row, experiment) for row in runs[runs["outcome"] != "ok"].to_dict("records")],
         "seconds": round(float(runs.drop_duplicates("run")["seconds"].sum()), 1),
         "commits": sorted(set(runs["commit"].fillna("not recorded"))),
         "devices": sorted(set(runs["device"])),
     }
-    return numbers, files
 
 
 def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
@@ -68,29 +83,46 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         WganlibError: one is missing or damaged.
     """
     folder, text = results / plan.scale / experiment.name, list(experiment.axes)
-    runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
-    names = shown(runs)
-    sheets: dict[str, Image.Image] = {}
-    if experiment.scale.architectures is None:
-        pictures = split_sheets(folder / "samples.png", len(names))
-        sheets = {name: Image.open(io.BytesIO(picture)) for name, picture in zip(names, pictures, strict=True)}
+    facts, arrays = read_json(folder / "facts.json"), _arrays(folder / "arrays.npz")
     return Tables(
         experiment=experiment,
         scale=plan.scale,
-        runs=runs,
+        runs=read_table(folder / "runs.csv", LEAST_COLUMNS, text),
         snapshots=read_table(folder / "snapshots.csv", ["run"], text),
         curves=read_table(folder / "curves.csv", ["run", "generator_iteration"], text),
-        real=read_json(folder / "real.json"),
-        lines=read_json(folder / "lines.json"),
-        sheets=sheets,
+        real=facts.pop("real", {}),
+        lines=facts.pop("lines", {}),
+        facts=facts,
+        quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"]),
+        sheets={name.removeprefix(SHEETS): Image.fromarray(v) for name, v in arrays.items() if name.startswith(SHEETS)},
+        arrays={name: value for name, value in arrays.items() if not name.startswith(SHEETS)},
         methods=plan.methods,
         published=plan.published,
     )
 
 
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError:
+        raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise WganlibError(f"{path}: not readable ({error}); collect the experiment again") from None
+
+
+def _failed(row: dict[Any, Any], experiment: Experiment) -> str:
+    """A failed run by its options and seed, and how it ended."""
+    labels = [str(row[axis]) for axis in experiment.axes if not pd.isna(row[axis])]
+    if "architecture" in row:
+        labels.insert(0, f"architecture {row['architecture']}")
+    labels.append(f"seed {row['seed']}")
+    return f"{', '.join(labels)} ({str(row['outcome']).replace('_', ' ')})"
+
+
 def _kind(experiment: Experiment) -> list[str]:
     """What a reader must know of the scores."""
-    if experiment.scoring.network != "classifier":
+    if not experiment.params.scored or experiment.scoring.network != "classifier":
         return []
     data = ", ".join(sorted({entry.spec.dataset.name for entry in experiment.entries}))
     return [f"Scores are a classifier's, on {data}: they do not compare with Inception's, which the paper gives."]

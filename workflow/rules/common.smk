@@ -9,15 +9,20 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from wganlib.errors import WganlibError
-from wganlib.planning.plan import PLAN_REPORTS, load_plan
+from wganlib import layout
+from wganlib.planning.plan import load_plan
 from wganlib.planning.snakemake import (
+    behind,
     check_config,
-    code_digest,
-    distrust,
+    classifier_keys,
+    collected_from,
+    gpus,
     hold_folder,
+    named,
     prepare_jobs,
+    report_code,
+    tables_code,
     targets_here,
-    trust_trained,
 )
 
 try:
@@ -32,8 +37,14 @@ for obstacle in PLAN.obstacles():
 
 prepare_jobs(PLAN)
 CLASSIFIERS = PLAN.classifiers()
-STACKS = PLAN.stacks()
-STACK_SECONDS = PLAN.stack_seconds()
+REPORTS = [f"reports/{name}.pdf" for name in PLAN.shown()]
+
+# What each rule makes: names of outputs and their paths.
+RUN = named("results/runs/{run}", layout.RUN_FILES)
+SCORE = named("results/runs/{run}", layout.SCORE_FILES)
+STACK = named("results/stacks/{stack}", layout.STACK_FILES)
+CLASSIFIER = named("results/classifiers/{classifier}", layout.CLASSIFIER_FILES)
+TABLES = named("results/{scale}/{experiment}", layout.TABLE_FILES)
 
 # Directives name real environments; without conda they cannot be built, and the lock's own environment serves.
 if (
@@ -48,29 +59,12 @@ if (
     ) - {DeploymentMethod.CONDA}
 
 
-distrust(PLAN, Path("results"), Path("reports"), Path(".snakemake/metadata"))
-trust_trained(PLAN, Path("results"), Path(".snakemake/incomplete"))
-
-
 wildcard_constraints:
     run="|".join(PLAN.runs) or "none",
     classifier="|".join(CLASSIFIERS) or "none",
     scale=PLAN.scale,
     experiment="|".join(PLAN.experiments) or "none",
-    report="|".join(PLAN.targets()) or "none",
-    stack="|".join(STACKS) or "none",
-    toy="|".join(PLAN.toys) or "none",
-
-
-def classifier_keys(runs):
-    """The classifiers that score these runs, each once; text has none."""
-    found = (PLAN.classifier_of(run) for run in runs)
-    return list(dict.fromkeys(spec.key for spec in found if spec is not None))
-
-
-def claim(report):
-    """What the paper says that a report shows."""
-    return PLAN.experiment(PLAN.reports()[report]).params.claim.strip()
+    stack="|".join(PLAN.stacks) or "none",
 
 
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that

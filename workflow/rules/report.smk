@@ -1,53 +1,66 @@
-# The reports of toy experiments are made by rule `figure`.
-rule report:
+rule collect:
     input:
-        lambda wildcards: expand(
-            [] if wildcards.report in PLAN_REPORTS else rules.collect.output,
-            scale=PLAN.scale,
-            experiment=PLAN.reports()[wildcards.report],
-        ),
-        published="params/published.yaml",
+        lambda wildcards: collected_from(PLAN, wildcards.experiment),
     output:
-        pdf=report(
-            "reports/{scale}/{report}.pdf",
-            caption="../report/report.rst",
-            category="Tables and figures",
-            labels={"item": "{report}", "scale": "{scale}"},
+        **TABLES,
+        page=report(
+            "results/{scale}/{experiment}/runs.html",
+            caption="../report/runs.rst",
+            category="Every run",
+            labels={"item": "{experiment}", "scale": "{scale}"},
         ),
-        numbers="reports/{scale}/{report}.json",
-        preview="reports/{scale}/{report}.png",
     log:
-        "logs/report/{scale}/{report}.log",
-    wildcard_constraints:
-        report="|".join(PLAN.reports()) or "none",
+        "logs/collect/{scale}/{experiment}.log",
     conda:
         "../envs/wganlib.yaml"
     params:
         experiment=lambda wildcards: PLAN.experiment(
-            PLAN.reports()[wildcards.report]
-        ).digest(),
-        title=lambda wildcards: PLAN.targets()[wildcards.report],
-        claim=lambda wildcards: claim(wildcards.report),
-        code=code_digest(
-            "reporting/*.py",
-            "reporting/templates/*",
-            "experiments/*.py",
-            "judging/*.py",
-            "planning/describe.py",
-        ),
+            wildcards.experiment
+        ).tables_digest(),
+        code=lambda wildcards: tables_code(PLAN, wildcards.experiment),
     shell:
-        "python -m wganlib report {wildcards.report} --scale {wildcards.scale} > {log} 2>&1"
+        "exec python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
+
+
+rule report:
+    input:
+        *TABLES.values(),
+        published="params/published.yaml",
+    output:
+        pdf=report(
+            "reports/{scale}/{experiment}.pdf",
+            caption="../report/report.rst",
+            category="Tables and figures",
+            labels={"item": "{experiment}", "scale": "{scale}"},
+        ),
+        json="reports/{scale}/{experiment}.json",
+        png="reports/{scale}/{experiment}.png",
+    log:
+        "logs/report/{scale}/{experiment}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    params:
+        experiment=lambda wildcards: PLAN.experiment(
+            wildcards.experiment
+        ).report_digest(PLAN.methods),
+        title=lambda wildcards: PLAN.experiment(wildcards.experiment).params.title,
+        claim=lambda wildcards: PLAN.experiment(
+            wildcards.experiment
+        ).params.claim.strip(),
+        code=lambda wildcards: report_code(wildcards.experiment),
+    shell:
+        "exec python -m wganlib report {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
 
 
 # reports/<name>.pdf is the copy of the current scale's report.
 rule current:
     input:
-        pdf=expand("reports/{scale}/{{report}}.pdf", scale=PLAN.scale),
+        pdf=expand("reports/{scale}/{{experiment}}.pdf", scale=PLAN.scale),
         config="params/config.yaml",
     output:
-        "reports/{report}.pdf",
+        "reports/{experiment}.pdf",
     log:
-        "logs/current/{report}.log",
+        "logs/current/{experiment}.log",
     conda:
         "../envs/wganlib.yaml"
     shell:

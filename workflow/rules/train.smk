@@ -1,13 +1,13 @@
 rule classifier:
     output:
-        weights="results/classifiers/{classifier}/classifier.safetensors",
-        reference="results/classifiers/{classifier}/reference.safetensors",
-        description="results/classifiers/{classifier}/classifier.json",
+        **CLASSIFIER,
     log:
         "logs/classifier/{classifier}.log",
     conda:
         "../envs/wganlib.yaml"
     threads: PLAN.params.threads
+    resources:
+        gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
         spec=lambda wildcards: CLASSIFIERS[wildcards.classifier].canonical(),
         scoring=lambda wildcards: PLAN.scoring_of_classifier(
@@ -22,11 +22,7 @@ rule classifier:
 # interval decide no number and come through the environment: a changed parameter would train again.
 rule train:
     output:
-        spec="results/runs/{run}/spec.json",
-        generator="results/runs/{run}/generator.safetensors",
-        critic="results/runs/{run}/critic.safetensors",
-        history="results/runs/{run}/history.parquet",
-        provenance="results/runs/{run}/provenance.json",
+        **RUN,
     log:
         "logs/train/{run}.log",
     cache: "omit-software"
@@ -35,8 +31,27 @@ rule train:
         "../envs/wganlib.yaml"
     threads: PLAN.params.threads
     resources:
-        gpu=0 if PLAN.params.device == "cpu" else 1,
+        gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
         spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
     shell:
         "exec python -m wganlib train {params.spec:q} --threads {threads} > {log} 2>&1"
+
+
+# Many runs of toy networks in one job: starting Python costs more than training one of them.
+rule stack:
+    output:
+        **STACK,
+    log:
+        "logs/stack/{stack}.log",
+    # The longest first, so that no long one is left alone at the end.
+    priority: lambda wildcards: round(PLAN.seconds(wildcards.stack))
+    retries: 1
+    conda:
+        "../envs/wganlib.yaml"
+    # One thread at every scale, as costs are estimated.
+    threads: 1
+    params:
+        spec=lambda wildcards: PLAN.stacks[wildcards.stack].canonical(),
+    shell:
+        "exec python -m wganlib stack {params.spec:q} --threads {threads} > {log} 2>&1"

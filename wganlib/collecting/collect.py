@@ -1,0 +1,199 @@
+"""From an experiment's runs to its collected tables and its page. Reports are built from these alone."""
+
+import importlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from wganlib.architectures.random_set import FACTORS
+from wganlib.collecting.pages import RunParts, page
+from wganlib.collecting.tables import LEAST_COLUMNS, SCORE_COLUMNS, metrics, ranking, shown, write_table
+from wganlib.errors import WganlibError
+from wganlib.files import read_json, write_atomic, write_json
+from wganlib.judging.quantities import Findings
+from wganlib.planning.experiment import Entry, ExperimentScale
+from wganlib.planning.plan import Experiment, Plan
+from wganlib.spec.scoring import ScoringSpec
+
+
+class Gathered(NamedTuple):
+    """What is known of one run: its labels, scores and provenance, scores on the way, generated lines, parts of its page."""
+
+    entry: Entry
+    labels: dict[str, Any]
+    scores: dict[str, Any]
+    moments: dict[str, dict[str, Any]]
+    lines: list[str] | None
+    parts: RunParts
+
+
+def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
+    """Gather an experiment's runs into `results/<scale>/<experiment>/`, which is returned.
+
+    Writes `runs.csv` (labels, scores, provenance), `snapshots.csv`, `curves.csv`, `quantities.csv` (what its module measures),
+    `metrics.json`, `facts.json` (scores of real data, generated lines, facts of the measurement), `arrays.npz` (sheets of
+    samples under `sheets/<run>`, arrays of the measurement) and `runs.html`, on which every run can be opened.
+
+    Raises:
+        WganlibError: a run's files are missing, damaged, or another spec's, or all runs that are to be measured failed.
+    """
+    folder = results / plan.scale / experiment.name
+    if experiment.params.scored:
+        gathered = [_scored(plan, experiment, entry, results) for entry in experiment.entries]
+        findings = Findings({})
+        facts = {"real": _real(plan, experiment, results)}
+        facts["lines"] = {one.entry.run: one.lines for one in gathered if one.lines is not None}
+    else:
+        gathered, findings = _measured(experiment, results)
+        facts = findings.facts
+    table = pd.DataFrame([one.labels | one.scores for one in gathered], columns=None if gathered else LEAST_COLUMNS)
+    moments = [
+        one.labels | {"generator_iteration": int(iteration)} | scores
+        for one in gathered
+        for iteration, scores in one.moments.items()
+    ]
+    curves = [_curve(one, experiment.scale) for one in gathered]
+    arrays = findings.arrays | (dict(_sheets(table, experiment, results)) if experiment.params.scored else {})
+    write_table(folder / "runs.csv", table)
+    write_table(folder / "snapshots.csv", pd.DataFrame(moments, columns=None if moments else ["run", "method"]))
+    curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", "generator_iteration"])
+    write_table(folder / "curves.csv", curve, float_format="%.5g")
+    write_table(folder / "quantities.csv", findings.frame(), float_format="%.9g")
+    write_atomic(folder / "arrays.npz", _packed(arrays))
+    write_json(folder / "facts.json", facts)
+    write_json(folder / "metrics.json", metrics(table, list(experiment.axes)))
+    write_atomic(folder / "runs.html", page(plan.scale, experiment, table, [one.parts for one in gathered]))
+    return folder
+
+
+def module_of(experiment: str) -> ModuleType:
+    """The module of an experiment.
+
+    Raises:
+        WganlibError: there is none of that name.
+    """
+    try:
+        return importlib.import_module(f"wganlib.experiments.{experiment}")
+    except ModuleNotFoundError as error:
+        if error.name != f"wganlib.experiments.{experiment}":
+            raise
+        raise WganlibError(
+            f"params/experiments/{experiment}.yaml: there is no module wganlib/experiments/{experiment}.py: add it, with "
+            "`report(tables)`, or set report to false"
+        ) from None
+
+
+def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> Gathered:
+    """A run that was trained alone and scored."""
+    folder = results / "runs" / entry.run
+    scores, provenance = read_json(folder / "scores.json"), read_json(folder / "provenance.json")
+    classifier = plan.classifier_of(entry.run)
+    _check_scores(folder / "scores.json", scores, entry.run, experiment.scoring, classifier.key if classifier else None)
+    parts = (experiment.scoring, classifier) if classifier else (experiment.scoring,)
+    moments = {"0": scores["untrained"]} if "untrained" in scores else {}
+    moments |= scores.get("snapshots", {})
+    try:
+        history = pq.read_table(folder / "history.parquet").to_pandas()
+    except (OSError, ValueError) as error:
+        raise WganlibError(f"{folder / 'history.parquet'}: not readable ({error}); train the run again") from None
+    pictures = {"samples": folder / "samples.png", "untrained, each snapshot, trained: the same noise": folder / "progress.png"}
+    return Gathered(
+        entry,
+        _labels(entry, entry.spec.settings_digest(*parts)),
+        _flat(scores) | _origin(provenance, provenance["seconds"]),
+        {iteration: _flat(one) for iteration, one in moments.items()},
+        scores.get("lines"),
+        RunParts(history, read_json(folder / "spec.json"), provenance, pictures),
+    )
+
+
+def _measured(experiment: Experiment, results: Path) -> tuple[list[Gathered], Findings]:
+    """The runs of stacks, and what the experiment's module measures on them, if it measures."""
+    from wganlib.measuring.study import load_study
+
+    gathered, study = [], load_study(experiment, results)
+    known = {run.key: results / "stacks" / stack.key for stack in experiment.stacks for run in stack.runs}
+    for entry, member in zip(experiment.trained_entries, study.members, strict=True):
+        run, provenance = member.run, read_json(known[entry.run] / "provenance.json")
+        scores = {"outcome": run.outcome} | _origin(provenance, round(run.seconds, 3))
+        parts = RunParts(run.history, entry.spec.model_dump(mode="json", exclude_none=True), provenance, {})
+        gathered.append(Gathered(entry, _labels(entry, entry.spec.settings_digest()), scores, {}, None, parts))
+    measure = getattr(module_of(experiment.name), "measure", None) if experiment.params.report else None
+    return gathered, measure(study) if measure else Findings({})
+
+
+def _labels(entry: Entry, settings: str) -> dict[str, Any]:
+    return {"run": entry.run, "settings": settings, "group": entry.group, **entry.labels, "seed": entry.spec.seed}
+
+
+def _origin(provenance: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {name: provenance[name] for name in ("commit", "device", "threads")} | {"seconds": seconds}
+
+
+def _flat(scores: dict[str, Any]) -> dict[str, Any]:
+    """The scores of one generator as columns; a measure's standard error stands in a column of its own."""
+    found = {name: scores[name] for name in SCORE_COLUMNS if name in scores}
+    plain = {k: v for k, v in scores.items() if v is None or isinstance(v, int | float)}
+    found |= {name: value for name, value in plain.items() if name not in ("measures", "classifier")}
+    for name, estimate in (scores.get("measures") or {}).items():
+        found |= {name: estimate["value"], f"{name}_standard_error": estimate["standard_error"]}
+    return found
+
+
+def _check_scores(path: Path, scores: dict[str, Any], run: str, scoring: ScoringSpec, classifier: str | None) -> None:
+    expected = {"run": run, "scoring": scoring.model_dump(mode="json", exclude_none=True), "classifier": classifier}
+    for name, value in expected.items():
+        if scores.get(name) != value:
+            raise WganlibError(f"{path}: made with {name} {scores.get(name)!r}, expected {value!r}; score the run again")
+
+
+def _curve(one: Gathered, scale: ExperimentScale) -> pd.DataFrame:
+    """Thinned rows of a run's history, with running medians of its losses where the scale asks for them."""
+    history = one.parts.history
+    if scale.median_iterations:
+        window = max(1, scale.median_iterations // one.entry.spec.log_every)
+        for name in ("critic_loss", "generator_loss"):
+            history[f"{name}_median"] = history[name].rolling(window, center=True, min_periods=1).median()
+    rows = np.unique(np.linspace(0, len(history) - 1, min(scale.curve_points, len(history))).round().astype(int))
+    labels = {name: value for name, value in one.labels.items() if name not in FACTORS and name != "settings"}
+    return history.iloc[rows].assign(**labels)
+
+
+def _real(plan: Plan, experiment: Experiment, results: Path) -> dict[str, Any]:
+    """By name of the data set: the accuracy of its classifier, and the scores of real images."""
+    kept = ("accuracy", "held_out_images", "real_training_images", "real_held_out_images", "scoring")
+    found = {}
+    for entry in experiment.entries:
+        classifier = plan.classifier_of(entry.run)
+        if classifier is not None and entry.spec.dataset.name not in found:
+            description = read_json(results / "classifiers" / classifier.key / "classifier.json")
+            found[entry.spec.dataset.name] = {name: description[name] for name in kept}
+    return found
+
+
+def _sheets(table: pd.DataFrame, experiment: Experiment, results: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Sheets of samples [height, width, 3]: of random architectures each method's best and worst, else all shown."""
+    names = shown(table)
+    if experiment.scale.architectures is not None:
+        ranked = [ranking(table[table["method"] == method]) for method in experiment.methods]
+        names = [str(rows["run"].iloc[index]) for rows in ranked for index in (0, -1)]
+    for name in names:
+        path = results / "runs" / name / "samples.png"
+        try:
+            yield f"sheets/{name}", np.asarray(Image.open(path).convert("RGB"))
+        except OSError as error:
+            raise WganlibError(f"{path}: not readable ({error}); score the run again") from None
+
+
+def _packed(arrays: dict[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

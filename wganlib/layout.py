@@ -1,0 +1,45 @@
+"""Where everything lies: the files that a run, a stack, a classifier, a table or a report consists of, and their folders."""
+
+from pathlib import Path
+
+RUN_FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
+"""What training a run makes, besides the snapshots that its spec lists; a run is there when all of these are."""
+
+SCORE_FILES = ("scores.json", "samples.png", "progress.png")
+"""What scoring a run adds."""
+
+STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", "provenance.json")
+"""What training a stack makes."""
+
+CLASSIFIER_FILES = ("classifier.safetensors", "reference.safetensors", "classifier.json")
+"""Weights, what scores compare with, and the description, which holds times and decides no score."""
+
+TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "quantities.csv", "metrics.json", "facts.json", "arrays.npz")
+"""What an experiment's tables consist of."""
+
+PAGE = "runs.html"
+"""The page beside them, on which every run can be opened."""
+
+REPORT_SUFFIXES = (".pdf", ".json", ".png")
+"""A report, its numbers, and a picture of its first page."""
+
+
+def run_folder(results: Path, key: str) -> Path:
+    return results / "runs" / key
+
+
+def stack_folder(results: Path, key: str) -> Path:
+    return results / "stacks" / key
+
+
+def classifier_folder(results: Path, key: str) -> Path:
+    return results / "classifiers" / key
+
+
+def checkpoint_folder(results: Path, key: str) -> Path:
+    """Where a run or a stack keeps its state while it trains."""
+    return results / "checkpoints" / key
+
+
+def table_folder(results: Path, scale: str, experiment: str) -> Path:
+    return results / scale / experiment
