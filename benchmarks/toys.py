@@ -38,19 +38,19 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     plan = load_plan(Path("params"), arguments.scale)
-    estimates, measured = plan.stack_seconds(), {}
+    measured = {}
     print(f"scale {arguments.scale}")
     print(f"{'toy experiment':<20}{'estimated h':>12}{'measured h':>12}{'ratio':>8}{'alone / stacked':>17}")
-    for name, toy in plan.toys.items():
+    for name, toy in plan.experiments.items():
         estimate = total = 0.0
         speedups = []
         for stack in toy.stacks:
             # Stacks that differ in seeds alone cost the same.
-            key = (round(estimates[stack.key], 1), len(stack.runs))
+            key = (round(plan.seconds(stack.key), 1), len(stack.runs))
             if key not in measured:
                 measured[key] = _measure(stack, arguments.seconds)
             seconds, speedup = measured[key]
-            estimate += estimates[stack.key]
+            estimate += plan.seconds(stack.key)
             total += seconds
             speedups += [speedup] if len(stack.runs) > 1 else []
         shown = f"{min(speedups):.1f} to {max(speedups):.1f}" if speedups else "-"

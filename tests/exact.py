@@ -1,15 +1,14 @@
 """What tests of the exact figures share: experiments, looks into findings, and formulas by hand."""
 
-import json
 import math
 
 import numpy as np
 import pandas as pd
 from conftest import REPOSITORY
+from made_up import measured
 
 from wganlib.measuring.study import meets
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.pictures import Data
 from wganlib.reporting.style import pdf
 
 FORMULAS = {
@@ -22,7 +21,7 @@ FORMULAS = {
 
 
 def toy(name, scale="demo"):
-    return load_plan(REPOSITORY / "params", scale).toys[name]
+    return load_plan(REPOSITORY / "params", scale).experiment(name)
 
 
 def frame(findings):
@@ -46,8 +45,7 @@ def unmet(findings):
 
 def drawn(module, findings, name):
     """The module's picture of findings as they are read back: it is drawn, and its caption has numbers."""
-    data = Data(findings.arrays, frame(findings), json.loads(json.dumps(findings.facts)), toy(name).settings)
-    (picture,) = module.draw(data)
+    (picture,) = module.report(measured(name, findings)).pictures
     assert pdf(picture.figure).startswith(b"%PDF")
     assert "nan" not in picture.caption
     return picture

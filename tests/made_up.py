@@ -1,5 +1,6 @@
 """Collected tables with made-up scores for every run that the plan has of an experiment: reports' answers are known then."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from wganlib.judging.quantities import Findings
 from wganlib.planning.experiment import Entry
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Content, Tables
@@ -63,6 +65,30 @@ def made_up(
         real={entry.spec.dataset.name: known for entry in experiment.entries},
         lines={entry.run: lines(entry) for entry in experiment.entries} if lines else {},
         sheets={entry.run: sheet for entry in experiment.entries},
+        facts={},
+        quantities=Findings({}).frame(),
+        arrays={},
+        methods=plan.methods,
+        published=plan.published,
+    )
+
+
+def measured(name: str, findings: Findings) -> Tables:
+    """Tables of an experiment that its module measures, findings as they are read back."""
+    plan = load_plan(Path("params"), "demo")
+    nothing = pd.DataFrame(columns=["run", "generator_iteration"])
+    return Tables(
+        experiment=plan.experiment(name),
+        scale="demo",
+        runs=nothing,
+        snapshots=nothing,
+        curves=nothing,
+        real={},
+        lines={},
+        sheets={},
+        facts=json.loads(json.dumps(findings.facts)),
+        quantities=findings.frame(),
+        arrays=findings.arrays,
         methods=plan.methods,
         published=plan.published,
     )

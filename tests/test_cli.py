@@ -54,7 +54,7 @@ def test_collect_and_report_without_their_inputs(tmp_path):
     copy_params(tmp_path)
     refused(wganlib(tmp_path, "collect", "check"), "scores.json: no such file")
     refused(wganlib(tmp_path, "report", "table2"), "results/demo/table2/runs.csv: no such file")
-    refused(wganlib(tmp_path, "report", "table9"), "unknown report at scale demo 'table9'", "table2")
+    refused(wganlib(tmp_path, "report", "table9"), "unknown experiment at scale demo 'table9'", "table2")
 
 
 def test_sample_draws_a_sheet_and_refuses_a_folder_that_is_no_run(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from conftest import REPOSITORY
 from PIL import Image
 
-from wganlib.collecting.tables import collect
+from wganlib.collecting.collect import collect
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
 from wganlib.planning.plan import load_plan

@@ -22,7 +22,7 @@ from wganlib.methods.objectives import OBJECTIVES, Objective, objective
 
 @cache
 def table1():
-    return lgan_table1.analyse(Study((), toy("lgan_table1").settings | {"starts": 2}, (0, 1)))
+    return lgan_table1.measure(Study((), toy("lgan_table1").settings | {"starts": 2}, (0, 1)))
 
 
 def masses(seed=0):
@@ -164,7 +164,7 @@ def test_a_wrong_objective_changes_verdicts(monkeypatch, error):
     on_fake, on_real = {"sign": (row.critic_real, row.critic_fake), "unmirrored": (torch.exp, torch.exp)}[error]
     monkeypatch.setitem(OBJECTIVES, "exp", Objective(on_fake, on_real, row.generator, ""))
     monkeypatch.setattr(lgan_table1, "METHODS", {"exp": lgan_table1.METHODS["exp"]})
-    findings = lgan_table1.analyse(Study((), toy("lgan_table1").settings | {"starts": 2}, (0,)))
+    findings = lgan_table1.measure(Study((), toy("lgan_table1").settings | {"starts": 2}, (0,)))
     assert "bounding" in {name for name, *_ in unmet(findings)}
 
 

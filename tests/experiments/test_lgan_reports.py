@@ -249,7 +249,7 @@ def test_flowers_are_shown_beside_the_data_of_table_2():
 @pytest.mark.parametrize("name", ["lgan_curves", "lgan_samples", "lgan_stability"])
 def test_at_scale_demo_nothing_is_trained_beyond_table_2(name):
     plan = load_plan(Path("params"), "demo")
-    assert set(plan.run_keys(name)) <= set(plan.run_keys("lgan_table2"))
+    assert set(plan.experiment(name).run_keys) <= set(plan.experiment("lgan_table2").run_keys)
 
 
 def history(wander, slope=0.0, gap=2.0, steps=400):

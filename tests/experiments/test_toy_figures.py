@@ -60,7 +60,7 @@ def test_surfaces_of_known_critics() -> None:
         toy(), lambda x: torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), data="8 Gaussians", method="penalty"
     )
     study = Study((quadratic, peaks), SURFACES)
-    findings = gp_fig1a.analyse(study)
+    findings = gp_fig1a.measure(study)
     assert value(findings, "beyond_quadratic_clipping") == pytest.approx(0, abs=1e-6)
     assert value(findings, "beyond_quadratic_penalty") > 0.5
     assert value(findings, "discrimination", "8 Gaussians, penalty") > 0.9
@@ -69,14 +69,14 @@ def test_surfaces_of_known_critics() -> None:
     sharp, flat = (value(findings, "discrimination", f"8 Gaussians, {name}") for name in ("penalty", "clipping"))
     assert value(findings, "discrimination_margin") == pytest.approx(sharp - 5 * max(flat, 0))
     lowered = member(clipped, lambda x: -torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), **quadratic.labels)
-    findings = gp_fig1a.analyse(Study((lowered, peaks), SURFACES))
+    findings = gp_fig1a.measure(Study((lowered, peaks), SURFACES))
     assert value(findings, "discrimination", "8 Gaussians, clipping") < 0
     assert value(findings, "discrimination_margin") == pytest.approx(sharp)
 
 
 def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
     sloping = member(toy(seed=3), lambda x: 1.5 * x[:, 0] - 2 * x[:, 1], data="8 Gaussians", method="penalty")
-    findings = gp_fig1a.analyse(Study((sloping,), SURFACES | {"samples": 800}))
+    findings = gp_fig1a.measure(Study((sloping,), SURFACES | {"samples": 800}))
     assert value(findings, "gradient_norm") == pytest.approx(2.5, rel=1e-5)
     assert value(findings, "gradient_norm_weight_10") == pytest.approx(2.5, rel=1e-5)
     # W1 between the data and the data plus noise, again, from other samples.
@@ -95,7 +95,7 @@ def test_the_balance_of_a_scaled_critic() -> None:
     best = 1 + distance / 20
     for slope, met in ((best, True), (2.0, False)):
         cone = member(spec, lambda x, k=slope: -k * (x - point).norm(dim=1), data="8 Gaussians", method="penalty")
-        found = value(gp_fig1a.analyse(Study((cone,), SURFACES)), "balance")
+        found = value(gp_fig1a.measure(Study((cone,), SURFACES)), "balance")
         assert found == pytest.approx(distance / (20 * (slope - 1)), rel=0.05)
         assert (abs(found - 1) < 0.05) is met
 
@@ -109,7 +109,7 @@ def test_the_optimal_discriminator() -> None:
     exact = member(toy(**given, constraint={"kind": "none"}), lambda x: 12.5 - 5 * x[:, 0], method="discriminator")
     straight = member(toy(**given), lambda x: -3 * x[:, 0], method="penalty")
     bent = member(toy(**given, seed=1), lambda x: -torch.relu(x[:, 0] - 2.5), method="clipping")
-    findings = wgan_fig2.analyse(Study((exact, straight, bent), {"points": 401, "limit": 8.0}))
+    findings = wgan_fig2.measure(Study((exact, straight, bent), {"points": 401, "limit": 8.0}))
     assert value(findings, "optimal_slope_at_fake") == pytest.approx(abs(slope), rel=1e-4)
     assert value(findings, "discriminator_slope_at_fake") == pytest.approx(abs(slope), rel=1e-2)
     assert value(findings, "discriminator_error") < 1e-5
@@ -193,7 +193,7 @@ def test_estimates_of_known_networks_on_parallel_lines() -> None:
         members.append(
             member(at, lambda x, t=float(theta): 100 * (abs(t) / 2 - x[:, 0].abs()), method="discriminator", theta=theta)
         )
-    findings = wgan_fig1.analyse(Study(tuple(members), {"samples": 50, "evaluation": 200}))
+    findings = wgan_fig1.measure(Study(tuple(members), {"samples": 50, "evaluation": 200}))
     for theta in ("-1", "0.5"):
         assert value(findings, "em_critic", f"theta {theta}") == pytest.approx(abs(float(theta)), rel=1e-5)
         assert value(findings, "js_discriminator", f"theta {theta}") == pytest.approx(math.log(2), abs=1e-6)
@@ -217,20 +217,20 @@ def test_gradients_that_point_to_the_data_and_away_from_it() -> None:
     for sign in (1, -1):
         towards = member(spec, lambda x, sign=sign: sign * x[:, 0], "figure", case="disjoint squares")
         away = member(other, lambda x, sign=sign: -sign * x[:, 0], "figure", case="disjoint squares")
-        findings = lgan_fig1.analyse(Study((towards, away), PLANE))
+        findings = lgan_fig1.measure(Study((towards, away), PLANE))
         cosines = [row["value"] for row in findings.rows if row["quantity"] == "cosine"]
         assert cosines[0] * sign > 0.85  # every real example lies right of every generated one, two units away
         assert cosines[1] == pytest.approx(-cosines[0], abs=0.02)
         assert value(findings, "resultant_seeds") == pytest.approx(0, abs=1e-9)
     squares = toy("lgan_case2", "quadratic_lsgan", {"kind": "none"}, architecture=GIVEN)
     best = member(squares, lambda x: 0.6 * torch.sign(x[:, 0]) + 0 * x[:, 1], "figure", case="overlapping squares")
-    findings = lgan_fig1.analyse(Study((best,), PLANE))
+    findings = lgan_fig1.measure(Study((best,), PLANE))
     for name in ("left_square", "right_square"):
         assert value(findings, name) == pytest.approx(expected(findings, name), abs=1e-6)
     assert expected(findings, "left_square") == pytest.approx(-0.6)
     assert value(findings, "square_spread", "overlapping squares, left") == pytest.approx(0, abs=1e-6)
     sloping = member(squares, lambda x: x[:, 1], "figure", case="overlapping squares")
-    spread = value(lgan_fig1.analyse(Study((sloping,), PLANE)), "square_spread", "overlapping squares, right")
+    spread = value(lgan_fig1.measure(Study((sloping,), PLANE)), "square_spread", "overlapping squares, right")
     assert spread == pytest.approx(math.sqrt(1 / 12), abs=0.03)  # of a uniform variable on a unit interval
 
 
@@ -243,21 +243,21 @@ def test_gradients_on_two_gaussians() -> None:
         target = modes[(x[:, 0] > -0.75).long()]
         return -(x - target).norm(dim=1)
 
-    findings = lgan_fig2.analyse(Study((member(spec, transported, objective="x"),), PLANE))
+    findings = lgan_fig2.measure(Study((member(spec, transported, objective="x"),), PLANE))
     # Not 1: near examples travel 0.4, and transport matches them with examples that spread by 0.15.
     assert value(findings, "cosine") > 0.7
     assert abs(value(findings, "share_right") - expected(findings, "share_right")) < 0.1
     assert expected(findings, "share_right") == pytest.approx(0.5, abs=0.1)
     assert value(findings, "pointing") > 0.95
     assert value(findings, "pointing_far") > 0.8  # exact transport splits the examples nearly, not just, at their mean
-    against = lgan_fig2.analyse(Study((member(spec, lambda x: -transported(x), objective="x"),), PLANE))
+    against = lgan_fig2.measure(Study((member(spec, lambda x: -transported(x), objective="x"),), PLANE))
     assert value(against, "pointing_far") < 0.5
     assert value(against, "cosine") < -0.7
     assert value(against, "pointing") == pytest.approx(value(findings, "pointing_reversed"))
-    findings = lgan_fig2.analyse(Study((member(spec, lambda x: x[:, 1], objective="x"),), PLANE))
+    findings = lgan_fig2.measure(Study((member(spec, lambda x: x[:, 1], objective="x"),), PLANE))
     assert value(findings, "pointing") < 0.5
     assert abs(value(findings, "cosine")) < 0.3
-    findings = lgan_fig2.analyse(Study((member(spec, lambda x: -x[:, 0].abs(), objective="x"),), PLANE))
+    findings = lgan_fig2.measure(Study((member(spec, lambda x: -x[:, 0].abs(), objective="x"),), PLANE))
     assert value(findings, "gap") < 0  # real examples lie farther out
 
 
@@ -280,7 +280,7 @@ def test_wandering_offsets() -> None:
                 toy("two_points", seed=seed, architecture=GIVEN), lambda x: x[:, 0], history(size * (sway + 10 * seed), 2.0)
             )
             members.append(Member("critics", {"objective": objective}, run))
-    findings = lgan_fig6_toy.analyse(Study(tuple(members), {}))
+    findings = lgan_fig6_toy.measure(Study(tuple(members), {}))
     # Between two points all batches are equal: nothing is taken out.
     assert [row["value"] for row in findings.rows if row["quantity"] == "drift_ratio"] == pytest.approx([10, 10])
     assert value(findings, "seed_spread_ratio") == pytest.approx(10)
@@ -309,7 +309,7 @@ def test_gradients_of_known_critics_on_images() -> None:
         target = real[plan][torch.cdist(x.flatten(1), fake.flatten(1)).argmin(dim=1)]
         return -(x - target).flatten(1).norm(dim=1)
 
-    findings = lgan_fig3.analyse(
+    findings = lgan_fig3.measure(
         Study(
             (member(spec, transported, objective="x"), member(spec, lambda x: x.sum(dim=(1, 2, 3)), objective="y")),
             {"steps": 9},
@@ -337,7 +337,7 @@ def test_gradients_of_known_critics_on_images() -> None:
         ),
         {"steps": 9, "along": 5},
     )
-    findings = lgan_fig12.analyse(both)
+    findings = lgan_fig12.measure(both)
     drop = value(findings, "max_cosine_maximum") - value(findings, "max_cosine")
     assert value(findings, "deficit") == pytest.approx(drop)
     assert drop > 0.05

@@ -245,7 +245,9 @@ def test_samples_of_cifar_are_those_of_the_first_seed_with_a_class_a_column(monk
     assert values(content, "score") == [4.0, 4.5]
     assert [row[2] for row in content.tables[0].rows] == ["4.00", "4.50"]
     assert [row[-1] for row in content.tables[0].rows] == ["7.86 ± 0.07", "8.42 ± 0.10"]
-    assert {e.run for e in tables.experiment.entries} == set(load_plan(Path("params"), "demo").run_keys("cifar_table3"))
+    assert {e.run for e in tables.experiment.entries} == set(
+        load_plan(Path("params"), "demo").experiment("cifar_table3").run_keys
+    )
 
 
 def test_names_of_columns_stand_below_the_middle_of_their_images():
@@ -326,5 +328,9 @@ def test_versions_differ_in_beta1_alone(scale):
 
 def test_versions_share_the_runs_of_other_experiments_at_scale_demo():
     plan = load_plan(Path("params"), "demo")
-    own = set(plan.run_keys("gp_v1")) - set(plan.run_keys("cifar_table3")) - set(plan.run_keys("cifar_convergence"))
+    own = (
+        set(plan.experiment("gp_v1").run_keys)
+        - set(plan.experiment("cifar_table3").run_keys)
+        - set(plan.experiment("cifar_convergence").run_keys)
+    )
     assert sorted(key.split("-")[1] for key in own) == ["cifar_dcgan", *["cifar_resnet"] * 3]

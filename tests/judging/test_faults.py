@@ -53,7 +53,7 @@ def frozen_generator(monkeypatch):
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
     plan = load_plan(REPOSITORY / "params", "demo")
-    spec = plan.classifier_of(plan.run_keys("check")[0])
+    spec = plan.classifier_of(plan.experiment("check").run_keys[0])
     folder = tmp_path_factory.mktemp("classifiers") / spec.key
     scoring.make_classifier(spec, plan.params.scoring, folder, 1)
     return folder

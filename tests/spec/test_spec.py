@@ -182,7 +182,7 @@ def test_the_paper_s_plan_is_the_paper_s_protocol():
     plan = load_plan(REPOSITORY / "params", "paper")
     experiment = plan.experiment("table2")
     assert len(experiment.entries) == 400
-    runs = {key: plan.runs[key] for key in plan.run_keys("table2")}
+    runs = {key: plan.runs[key] for key in plan.experiment("table2").run_keys}
     assert len(runs) == 400
     assert {e.labels["architecture"] for e in experiment.entries} == set(range(200))
     for spec in runs.values():
@@ -221,7 +221,7 @@ def test_runs_of_another_experiment_come_with_its_labels_and_stand_once(tmp_path
     params = copy_params(tmp_path)
     edit_yaml(params / "experiments/check.yaml", runs_of={"table2": {"method": ["wgan_gp"]}})
     plan = load_plan(params, "demo")
-    own, shared = (set(plan.run_keys(name)) for name in ("check", "table2"))
+    own, shared = (set(plan.experiment(name).run_keys) for name in ("check", "table2"))
     assert len(own & shared) == 12
     assert len(own) == 18
     assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(12)}
@@ -231,7 +231,7 @@ def test_two_experiments_share_a_run(tmp_path):
     params = copy_params(tmp_path)
     edit_yaml(params / "experiments/check_baseline.yaml", **{"scales.demo.seeds": [0, 100]})
     plan = load_plan(params, "demo")
-    shared = set(plan.run_keys("check")) & set(plan.run_keys("check_baseline"))
+    shared = set(plan.experiment("check").run_keys) & set(plan.experiment("check_baseline").run_keys)
     assert len(shared) == 2
 
 

@@ -212,7 +212,7 @@ def test_snapshots_may_be_missing_after_an_early_end(tmp_path, monkeypatch):
 def test_the_workflow_has_nothing_to_train_there(tmp_path):
     project = four_run_project(tmp_path / "project", gan_iterations=2, gp_iterations=1)
     plan = load_plan(project / "params")
-    key = plan.run_keys("table2")[0]
+    key = plan.experiment("table2").run_keys[0]
     assert TRAINED_FILES == runs.FILES
     runs.train(plan.runs[key], tmp_path / "elsewhere", device="cpu")
     # What a Snakemake that was killed while it trained the run leaves behind.
@@ -224,7 +224,7 @@ def test_the_workflow_has_nothing_to_train_there(tmp_path):
     done = snakemake(project, "-n", "reports/table2.pdf")
     assert done.returncode == 0, done.stdout
     trained = re.findall(r"^rule train:\n(?:.+\n)*?    wildcards: run=(\S+)", done.stdout, re.M)
-    assert sorted(trained) == sorted(set(plan.run_keys("table2")) - {key})
+    assert sorted(trained) == sorted(set(plan.experiment("table2").run_keys) - {key})
     assert len(trained) == 3
     reasons = {line.strip() for line in done.stdout.splitlines() if "reason:" in line}
     assert all(reason.startswith("reason: Missing output files:") for reason in reasons), reasons

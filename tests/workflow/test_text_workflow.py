@@ -38,7 +38,7 @@ def test_scores_of_text_are_collected_over_time_with_their_floor(built):
     plan = load_plan(built / "params")
     folder = built / "results/demo/language_model"
     runs = read_table(folder / "runs.csv", LEAST_COLUMNS)
-    assert list(runs["run"]) == plan.run_keys("language_model")
+    assert list(runs["run"]) == plan.experiment("language_model").run_keys
     assert sorted(runs["method"]) == ["GAN", "WGAN-GP"]
     assert not any("classifier" in column for column in runs)
     for n in (1, 2, 3, 4):
@@ -59,7 +59,7 @@ def test_scores_of_text_are_collected_over_time_with_their_floor(built):
 
 def test_generated_lines_stand_in_the_tables_and_on_the_page(built):
     lines = json.loads((built / "results/demo/language_model/lines.json").read_text())
-    assert set(lines) == set(load_plan(built / "params").run_keys("language_model"))
+    assert set(lines) == set(load_plan(built / "params").experiment("language_model").run_keys)
     assert all(len(found) == 64 and all(len(line) == 32 for line in found) for found in lines.values())
     text = "".join(page.extract_text() for page in PdfReader(built / "reports/language_model.pdf").pages)
     squeezed = re.sub(r"\s", "", text)
@@ -69,7 +69,7 @@ def test_generated_lines_stand_in_the_tables_and_on_the_page(built):
 
 def test_every_run_has_its_place_on_the_page_to_browse(built):
     page = (built / "results/browse/demo/language_model.html").read_text()
-    for run in load_plan(built / "params").run_keys("language_model"):
+    for run in load_plan(built / "params").experiment("language_model").run_keys:
         folder = built / "results/runs" / run
         assert page.count(f"<code>{run}</code>") == 1
         assert json.loads((folder / "provenance.json").read_text())["sha256"]["spec.json"] in page

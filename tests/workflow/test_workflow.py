@@ -61,7 +61,7 @@ def test_a_method_s_learning_rate_retrains_its_runs_and_no_others(project):
     assert announced.pop("train") == 2
     assert announced == {"score": 2, "collect": 1, "report": 1, "current": 1}
     plan = load_plan(project / "params")
-    missing = [k for k in plan.run_keys("table2") if not (project / "results/runs" / k).exists()]
+    missing = [k for k in plan.experiment("table2").run_keys if not (project / "results/runs" / k).exists()]
     assert len(missing) == 2
     assert all("-wgan-" in key for key in missing)
 
@@ -109,7 +109,7 @@ def test_table1_needs_no_training(tmp_path):
 def test_a_numerics_entry_retrains_its_runs_alone(project):
     code = "import wganlib.numerics as n; n.NUMERICS['constraint:gradient_penalty'] += 1\n"
     code += "from pathlib import Path; from wganlib.planning.plan import load_plan\n"
-    code += "print(*load_plan(Path('params')).run_keys('table2'))"
+    code += "print(*load_plan(Path('params')).experiment('table2').run_keys)"
     done = subprocess.run(["python", "-c", code], cwd=project, env=environment(), capture_output=True, text=True)
     missing = [k for k in done.stdout.split() if not (project / "results/runs" / k).exists()]
     assert len(missing) == 2

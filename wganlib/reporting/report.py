@@ -83,11 +83,12 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         WganlibError: one is missing or damaged.
     """
     folder, text = results / plan.scale / experiment.name, list(experiment.axes)
+    runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
     facts, arrays = read_json(folder / "facts.json"), _arrays(folder / "arrays.npz")
     return Tables(
         experiment=experiment,
         scale=plan.scale,
-        runs=read_table(folder / "runs.csv", LEAST_COLUMNS, text),
+        runs=runs,
         snapshots=read_table(folder / "snapshots.csv", ["run"], text),
         curves=read_table(folder / "curves.csv", ["run", "generator_iteration"], text),
         real=facts.pop("real", {}),

@@ -1,4 +1,4 @@
-"""Toy experiments: what their parameters may say, and their way through the workflow."""
+"""Experiments whose runs are trained in stacks: their parameters, and their way through the workflow."""
 
 import shutil
 from pathlib import Path
@@ -13,28 +13,32 @@ from test_workflow import dry_run
 
 from wganlib.errors import WganlibError
 from wganlib.files import read_json
-from wganlib.planning.plan import load_plan
+from wganlib.planning.plan import Experiment, Plan, load_plan
 from wganlib.spec.run import Spec
 
-SCALES = ("demo", "gpu", "paper")
+
+def stacked(plan: Plan) -> list[Experiment]:
+    return [e for e in plan.experiments.values() if e.params.stacked]
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", ["demo", "paper"])
 def test_every_experiment_exists_at_every_scale_with_its_seeds(scale: str) -> None:
     plan = load_plan(Path("params"), scale)
-    files = {path.stem for path in Path("params/toys").glob("*.yaml")}
-    assert set(plan.toys) == files
-    for name, toy in plan.toys.items():
-        assert len(toy.scale.seeds) == (1 if scale == "gpu" else 3), name
-        assert {run.spec.key for run in toy.runs} == {run.key for stack in toy.stacks for run in stack.runs}
-        assert all(len(stack.runs) <= 64 for stack in toy.stacks)
+    assert len(stacked(plan)) == 11
+    for experiment in stacked(plan):
+        assert len(experiment.seeds) == 3, experiment.name
+        assert set(experiment.run_keys) == {run.key for stack in experiment.stacks for run in stack.runs}
+        assert all(len(stack.runs) <= 64 for stack in experiment.stacks)
+    assert not {key for stack in plan.stacks.values() for key in (run.key for run in stack.runs)} & set(plan.runs)
+    borrowed = {stack.key for stack in plan.experiment("lgan_fig6_toy").stacks}
+    assert borrowed == {stack.key for stack in plan.experiment("lgan_fig2").stacks}
 
 
 def test_the_demo_is_a_quarter_as_wide_and_cheap() -> None:
     demo, paper = (load_plan(Path("params"), scale) for scale in ("demo", "paper"))
-    assert sum(demo.stack_seconds().values()) < 1200
+    assert sum(map(demo.seconds, demo.stacks)) < 1200
     for name in ("gp_fig1a", "lgan_fig2", "lgan_fig3", "gp_toy_training", "gp_fig1b"):
-        small, whole = (plan.toys[name].runs[0].spec for plan in (demo, paper))
+        small, whole = (plan.experiment(name).entries[0].spec for plan in (demo, paper))
         assert small.architecture.width == 0.25 * whole.architecture.width
         assert small.method.batch_size <= whole.method.batch_size
 
@@ -43,7 +47,7 @@ def test_the_paper_s_settings_are_the_protocol_s() -> None:
     plan = load_plan(Path("params"), "paper")
 
     def spec(name: str, **labels: str) -> Spec:
-        return next(r.spec for r in plan.toys[name].runs if labels.items() <= r.labels.items())
+        return plan.experiment(name).spec_of(**labels)
 
     penalty = spec("gp_fig1a", method="penalty")
     assert (penalty.generator_iterations, penalty.method.batch_size, penalty.method.constraint.weight) == (10_000, 256, 10.0)
@@ -72,6 +76,7 @@ SMALL: dict[str, Any] = {
     "title": "A small one",
     "source": "nowhere",
     "claim": "none",
+    "stacked": True,
     "groups": {
         "critics": {
             "spec": {
@@ -111,21 +116,21 @@ SMALL: dict[str, Any] = {
 
 
 def small_project(folder: Path) -> Path:
-    """A working folder whose only toy experiment trains in a second."""
+    """A working folder whose only experiment trains in a second."""
     params = copy_params(folder)
-    for path in (params / "toys").glob("*.yaml"):
+    for path in (params / "experiments").glob("*.yaml"):
         path.unlink()
     # Without the constraint of the group's spec, which the options say.
     value = yaml.safe_load(yaml.safe_dump(SMALL))
     del value["groups"]["critics"]["spec"]["method"]["constraint"], value["groups"]["critics"]["spec"]["method"]["objective"]
-    (params / "toys/wgan_fig2.yaml").write_text(yaml.safe_dump(value, allow_unicode=True))
+    (params / "experiments/wgan_fig2.yaml").write_text(yaml.safe_dump(value, allow_unicode=True))
     return folder
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = small_project(tmp_path_factory.mktemp("toys"))
-    done = snakemake(folder, "toys")
+    done = snakemake(folder, "reports")
     assert done.returncode == 0, done.stdout
     return folder
 
@@ -142,12 +147,17 @@ def test_a_figure_comes_with_its_quantities_and_leads_to_its_runs(project: Path)
     assert list(table.columns) == ["quantity", "case", "seed", "value", "expected", "criterion"]
     assert set(table["seed"].dropna()) == {0, 1}
     assert np.isfinite(table["value"]).all()
-    facts = read_json(project / "results/demo/wgan_fig2/facts.json")
-    assert (facts["runs"], facts["diverged"], facts["seeds"]) == (6, [], [0, 1])
-    assert any("clipped at 0.1" in line for line in facts["settings"])
-    plan = load_plan(project / "params")
-    assert {path.name for path in (project / "results/stacks").iterdir()} == set(plan.stacks())
     report = read_json(project / "reports/demo/wgan_fig2.json")
+    assert (report["runs"], report["failed"], report["seeds"]) == (6, [], [0, 1])
+    assert any("clipped at 0.1" in line for line in report["settings"])
+    plan = load_plan(project / "params")
+    assert {path.name for path in (project / "results/stacks").iterdir()} == set(plan.stacks)
+    runs = pd.read_csv(project / "results/demo/wgan_fig2/runs.csv")
+    assert list(runs["run"]) == plan.experiment("wgan_fig2").run_keys
+    assert (runs["seconds"] > 0).all()
+    page = (project / "results/demo/wgan_fig2/runs.html").read_text()
+    assert all(key in page for key in runs["run"])
+    assert page.count("<svg") == 6
     row = next(r for r in report["quantities"] if r["quantity"] == "discriminator_error")
     values = table[table["quantity"] == "discriminator_error"]["value"]
     assert float(row["mean"].replace("−", "-")) == pytest.approx(values.mean(), rel=1e-2)
@@ -155,32 +165,32 @@ def test_a_figure_comes_with_its_quantities_and_leads_to_its_runs(project: Path)
 
 
 def test_nothing_is_to_be_done_again(project: Path) -> None:
-    assert dry_run(project, "toys") == {}
+    assert dry_run(project, "reports") == {}
 
 
 def test_a_setting_of_the_analysis_trains_nothing(project: Path) -> None:
-    edit_yaml(project / "params/toys/wgan_fig2.yaml", **{"settings.points": 51})
-    assert dry_run(project, "toys") == {"analyse": 1, "figure": 1, "current": 1, "toys": 1}
+    edit_yaml(project / "params/experiments/wgan_fig2.yaml", **{"settings.points": 51})
+    assert dry_run(project, "reports") == {"collect": 1, "report": 1, "current": 1, "reports": 1}
 
 
 def test_an_option_s_learning_rate_trains_its_stack_alone(project: Path) -> None:
     path = "groups.critics.axes.method.penalty.method.critic_optimizer.learning_rate"
-    edit_yaml(project / "params/toys/wgan_fig2.yaml", **{path: 0.02})
-    assert dry_run(project, "toys")["stack"] == 1
+    edit_yaml(project / "params/experiments/wgan_fig2.yaml", **{path: 0.02})
+    assert dry_run(project, "reports")["stack"] == 1
 
 
 def test_lost_stacks_are_trained_again_though_the_figure_is_there(project: Path) -> None:
     shutil.rmtree(project / "results/stacks")
-    assert dry_run(project, "toys") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
+    assert dry_run(project, "reports") == {"stack": 3, "collect": 1, "report": 1, "current": 1, "reports": 1}
 
 
 def test_the_command_line_says_what_is_missing(project: Path) -> None:
     shutil.rmtree(project / "results/stacks")
-    done = wganlib(project, "analyse", "wgan_fig2")
+    done = wganlib(project, "collect", "wgan_fig2")
     assert done.returncode == 2
     assert "train the stack first" in done.stderr
     assert done.stderr.count("\n") == 1
-    done = wganlib(project, "analyse", "wgan_fig3")
+    done = wganlib(project, "collect", "wgan_fig3")
     assert "did you mean 'wgan_fig2'" in done.stderr
     (project / "results/demo/wgan_fig2/arrays.npz").write_bytes(b"PK\x03\x04 damaged")
     done = wganlib(project, "report", "wgan_fig2")
@@ -188,10 +198,10 @@ def test_the_command_line_says_what_is_missing(project: Path) -> None:
     assert "arrays.npz: not readable" in done.stderr
 
 
-def test_plan_and_list_show_toys(project: Path) -> None:
+def test_plan_and_list_show_stacks(project: Path) -> None:
     shown = wganlib(project, "plan").stdout
     row = next(line for line in shown.splitlines() if line.startswith("wgan_fig2"))
-    assert row.split()[1:4] == ["6", "3", "2"]
+    assert row.split()[1:4] == ["6", "3", "3"]
     assert "reports/wgan_fig2.pdf" in wganlib(project, "list").stdout
 
 
@@ -206,6 +216,9 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     ({"runs_of": "wgan_fig1"}, ["runs_of", "should be an object", "wgan_fig1"]),
     ({"groups": {}, "runs_of": {"wgan_fig9": {}}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
     ({"groups.critics.spec.architecture.hidden_layers": 0}, ["critics", "hidden_layers", "greater than 0"]),
+    ({"scales.demo.scoring": {"nonsense": 1}}, ["scales.demo.scoring is not read", "stacked"]),
+    ({"scales.demo.median_iterations": 5}, ["scales.demo.median_iterations is not read"]),
+    ({"stacked": False, "scales.demo.runs_per_stack": 5}, ["scales.demo.runs_per_stack is not read"]),
     ({"claims": "x"}, ["claims", "did you mean 'claim'"]),
     ({"groups.critics.axes.method.penalty.method.constraint.wieght": 1.0}, ["penalty", "wieght"]),
 ]
@@ -214,7 +227,7 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("changes", "words"), REFUSALS)
 def test_wrong_parameters_are_refused_in_one_line(changes: dict[str, Any], words: list[str], tmp_path: Path) -> None:
     project = small_project(tmp_path)
-    path = project / "params/toys/wgan_fig2.yaml"
+    path = project / "params/experiments/wgan_fig2.yaml"
     value = yaml.safe_load(path.read_text())
     for keys, new in changes.items():
         part = value
@@ -231,26 +244,11 @@ def test_wrong_parameters_are_refused_in_one_line(changes: dict[str, Any], words
         assert word in str(error.value), str(error.value)
 
 
-def test_an_experiment_without_an_analysis_says_which_file_it_lacks(tmp_path: Path) -> None:
+def test_an_experiment_without_a_module_says_which_file_it_lacks(tmp_path: Path) -> None:
     project = small_project(tmp_path)
-    path = project / "params/toys/wgan_fig2.yaml"
+    path = project / "params/experiments/wgan_fig2.yaml"
     path.rename(path.with_name("my_figure.yaml"))
-    done = wganlib(project, "analyse", "my_figure")
+    done = wganlib(project, "plan")
     assert done.returncode == 2
-    assert "add wganlib/analysis/my_figure.py" in done.stderr
-
-
-def test_a_scale_without_the_configured_targets_makes_its_toys(tmp_path: Path) -> None:
-    project = small_project(tmp_path)
-    path = project / "params/toys/wgan_fig2.yaml"
-    value = yaml.safe_load(path.read_text())
-    value["scales"]["gpu"] = {"seeds": [0]}
-    path.write_text(yaml.safe_dump(value, allow_unicode=True))
-    for other in (project / "params/experiments").glob("*.yaml"):
-        if other.stem != "table2":
-            other.unlink()
-    tables = yaml.safe_load((project / "params/experiments/table2.yaml").read_text())
-    del tables["scales"]["gpu"]
-    (project / "params/experiments/table2.yaml").write_text(yaml.safe_dump(tables))
-    assert dry_run(project, "toys", "--config", "scale=gpu") == {"stack": 3, "analyse": 1, "figure": 1, "current": 1, "toys": 1}
-    assert dry_run(project, "all", "--config", "scale=gpu") in ({}, {"all": 1})
+    assert "params/experiments/my_figure.yaml" in done.stderr
+    assert "wganlib/experiments/my_figure.py" in done.stderr
