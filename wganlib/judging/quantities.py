@@ -21,7 +21,7 @@ class Quantity:
     title: str
     criterion: str | None = None
     ours: bool = False
-    """Whether the criterion is this project's and not that of docs/toys.md's protocol."""
+    """Whether the criterion is this project's and not one of the protocol, docs/experiments.md."""
 
 
 @dataclass
