@@ -89,7 +89,7 @@ def edit_yaml(path: Path, **changes: Any) -> None:
         for name in parents:
             part = part[name]
         part[last] = value
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
 
 
 def four_run_project(folder: Path, gan_iterations: int = 12, gp_iterations: int = 6) -> Path:
