@@ -124,6 +124,7 @@ def small_project(folder: Path) -> Path:
     value = yaml.safe_load(yaml.safe_dump(SMALL))
     del value["groups"]["critics"]["spec"]["method"]["constraint"], value["groups"]["critics"]["spec"]["method"]["objective"]
     (params / "experiments/wgan_fig2.yaml").write_text(yaml.safe_dump(value, allow_unicode=True))
+    edit_yaml(params / "config.yaml", targets=["reports/wgan_fig2.pdf"])
     return folder
 
 
@@ -214,7 +215,7 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     ({"scales.demo.group_seeds": {"critic": [0]}}, ["group_seeds", "unknown group 'critic'"]),
     ({"scales.demo.only": {"method": []}}, ["only.method"]),
     ({"runs_of": "wgan_fig1"}, ["runs_of", "should be an object", "wgan_fig1"]),
-    ({"groups": {}, "runs_of": {"wgan_fig9": {}}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
+    ({"groups": {}, "runs_of": {"wgan_fig9": {}}, "scales.demo": {}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
     ({"groups.critics.spec.architecture.hidden_layers": 0}, ["critics", "hidden_layers", "greater than 0"]),
     ({"scales.demo.scoring": {"nonsense": 1}}, ["scales.demo.scoring is not read", "stacked"]),
     ({"scales.demo.median_iterations": 5}, ["scales.demo.median_iterations is not read"]),
