@@ -50,7 +50,7 @@ def test_scores_of_text_are_collected_over_time_with_their_floor(built):
     assert found == {"WGAN-GP": [0, 2, 4], "GAN": [0, 3, 6]}
     last = moments.groupby("run", sort=False).tail(1)
     assert list(last["ngram_divergence_2"]) == list(runs["ngram_divergence_2"])
-    assert json.loads((folder / "real.json").read_text()) == {}
+    assert json.loads((folder / "facts.json").read_text())["real"] == {}
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["GAN"]["runs"] == 1
     divergences = runs.set_index("method")["ngram_divergence_1"]
@@ -58,7 +58,7 @@ def test_scores_of_text_are_collected_over_time_with_their_floor(built):
 
 
 def test_generated_lines_stand_in_the_tables_and_on_the_page(built):
-    lines = json.loads((built / "results/demo/language_model/lines.json").read_text())
+    lines = json.loads((built / "results/demo/language_model/facts.json").read_text())["lines"]
     assert set(lines) == set(load_plan(built / "params").experiment("language_model").run_keys)
     assert all(len(found) == 64 and all(len(line) == 32 for line in found) for found in lines.values())
     text = "".join(page.extract_text() for page in PdfReader(built / "reports/language_model.pdf").pages)
@@ -68,7 +68,7 @@ def test_generated_lines_stand_in_the_tables_and_on_the_page(built):
 
 
 def test_every_run_has_its_place_on_the_page_to_browse(built):
-    page = (built / "results/browse/demo/language_model.html").read_text()
+    page = (built / "results/demo/language_model/runs.html").read_text()
     for run in load_plan(built / "params").experiment("language_model").run_keys:
         folder = built / "results/runs" / run
         assert page.count(f"<code>{run}</code>") == 1
@@ -81,7 +81,7 @@ def test_every_run_has_its_place_on_the_page_to_browse(built):
 
 
 def test_a_deleted_page_is_made_again_without_a_training(built):
-    page = built / "results/browse/demo/language_model.html"
+    page = built / "results/demo/language_model/runs.html"
     page.unlink()
     done = snakemake(built, str(page.relative_to(built)))
     assert done.returncode == 0, done.stdout
