@@ -14,13 +14,13 @@ import yaml
 from catalogue import ENTRIES
 from conftest import REPOSITORY, make_spec
 from pydantic import TypeAdapter
+from wganlib.numerics import names
 
 from wganlib import architectures
 from wganlib.architectures import ArchitectureSpec
 from wganlib.errors import parse
 from wganlib.methods.method import Clipping, CriticWarmup, GradientPenalty, MethodSpec, OptimizerSpec
 from wganlib.methods.objectives import condition_11, objective
-from wganlib.numerics import names
 from wganlib.spec.run import Spec
 from wganlib.training.records import COLUMNS
 
