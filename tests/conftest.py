@@ -26,9 +26,7 @@ torch.set_num_threads(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--record", action="store_true", help="write docs' tables and missing golden trajectories"
-    )
+    parser.addoption("--record", action="store_true", help="write docs' tables and missing golden trajectories")
 
 
 def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_spec
+from formulas import computed
 from scipy.optimize import brentq, minimize
 from torch import nn
 
 from wganlib.architectures import modules
 from wganlib.architectures.build import spectrally_normalize
 from wganlib.methods import constraints
+from wganlib.methods.constraints import FORMS
 from wganlib.methods.objectives import (
     OBJECTIVES,
     auxiliary_loss,
@@ -24,19 +26,9 @@ from wganlib.methods.objectives import (
 )
 
 
-def _formula(text):
-    """A formula of f or r, as docs/parts.md shows it, as a function of a float."""
-    assert text, "write the three formulas into the objective's row: docs show them, and the tests here compute them"
-    for shown, meant in {"−": "-", "²": "**2", "√": "sqrt", "½ ": "0.5*"}.items():
-        text = text.replace(shown, meant)
-    known = {"log": math.log, "exp": math.exp, "sqrt": math.sqrt, "max": max, "σ": lambda x: 1 / (1 + math.exp(-x))}
-    code = compile(text, "formula", "eval")
-    return lambda x: eval(code, {"__builtins__": {}}, known | {"f": x, "r": x})
-
-
 def closed_forms(name):
     """The critic's function of generated and of real values and the generator's, from the text of the objective's row."""
-    return [_formula(text) for text in OBJECTIVES[name].formulas]
+    return [lambda x, text=text: computed(text, f=x, r=x) for text in OBJECTIVES[name].formulas]
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
@@ -201,28 +193,20 @@ def test_two_points_the_trained_critic_has_the_closed_form_s_slope(name, form, w
         assert on_real + on_fake == pytest.approx(0, abs=0.1)
 
 
-PENALTIES = {
-    "none": lambda k, weight: 0.0,
-    "max": lambda k, weight: weight * k**2,
-    "centralised": lambda k, weight: weight * k**2,
-    "two_sided": lambda k, weight: weight * (k - 1) ** 2,
-    "one_sided": lambda k, weight: weight * max(0.0, k - 1) ** 2,
-}
-
-
 def _optimal_slope(name, form, weight):
     """The slope along x of the best affine critic f = k x + l y + b, by scipy, from the formulas of the row."""
     on_fake, on_real, _ = closed_forms(name)
 
     def loss(v):
-        return on_fake(v[2] - v[0]) + on_real(v[2] + v[0]) + PENALTIES[form](math.hypot(v[0], v[1]), weight)
+        penalty = weight * computed(FORMS[form].formula, g=math.hypot(v[0], v[1])) if form else 0
+        return on_fake(v[2] - v[0]) + on_real(v[2] + v[0]) + penalty
 
     tight = {"xatol": 1e-10, "fatol": 1e-15, "maxiter": 8000, "maxfev": 8000}
     return float(minimize(loss, [0.8, 0.2, 0.1], method="Nelder-Mead", options=tight).x[0])
 
 
 @pytest.mark.parametrize("weight", [0.3, 2.0])
-@pytest.mark.parametrize("form", ["max", "centralised", "two_sided", "one_sided"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_two_points_every_objective_with_every_penalty_has_the_best_affine_critic(name, form, weight):
     """The library's loss of f = w.x + b is minimised by gradient; scipy minimises the same from the formulas of the row."""
@@ -287,5 +271,5 @@ def test_two_points_a_bounded_linear_critic_has_the_bound_s_slope(name, constrai
     with torch.no_grad():
         slope = float(critic(real) - critic(-real)) / 2
     squares = ("lsgan", "quadratic", "quadratic_lsgan")
-    free = _optimal_slope(name, "none", 0.0) if name in squares else math.inf  # the others fall for ever, hinge up to 1
+    free = _optimal_slope(name, None, 0.0) if name in squares else math.inf  # the others fall for ever, hinge up to 1
     assert slope == pytest.approx(min(bound, free), abs=2e-3)

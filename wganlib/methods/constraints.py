@@ -23,8 +23,8 @@ TINY = 1e-12
 class Form:
     """One form of the gradient penalty: a scalar function of gradient norms [N], to be weighted.
 
-    `formula` with g for the norms and `source`, as in docs/parts.md. `version`: raise it when the form's numbers change; None
-    where that of `GradientPenalty` covers it.
+    `formula` with g for the norms and `source`, as in docs/parts.md; a test computes the formula. `version`: raise it when the
+    form's numbers change; None where that of `GradientPenalty` covers it.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -34,12 +34,12 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
-    "two_sided": Form(lambda g: (g - 1).square().mean(), "mean (g − 1)²", "WGAN-GP, eq. 3", None),
+    "two_sided": Form(lambda g: (g - 1).square().mean(), "mean((g − 1)²)", "WGAN-GP, eq. 3", None),
     "one_sided": Form(
-        lambda g: (g - 1).clamp(min=0).square().mean(), "mean max(0, g − 1)²", 'WGAN-GP, appendix C; LGAN\'s "LP"', 1
+        lambda g: (g - 1).clamp(min=0).square().mean(), "mean(max(0, g − 1)²)", 'WGAN-GP, appendix C; LGAN\'s "LP"', 1
     ),
-    "centralised": Form(lambda g: g.square().mean(), "mean g²", 'LGAN, code ("cp", Figure 12)', 1),
-    "max": Form(lambda g: g.max().square(), "(max g)²", 'LGAN, eq. 12 ("MaxGP")', 1),
+    "centralised": Form(lambda g: g.square().mean(), "mean(g²)", 'LGAN, code ("cp", Figure 12)', 1),
+    "max": Form(lambda g: g.max().square(), "max(g)²", 'LGAN, eq. 12 ("MaxGP")', 1),
 }
 
 
