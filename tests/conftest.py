@@ -25,6 +25,10 @@ BIN = Path(sys.executable).parent
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write docs' tables and missing golden trajectories")
+
+
 def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:
     """A cheap spec of the base architecture; `changes` replace fields, dots reach into parts ("method.critic_steps")."""
     penalised = method == "wgan_gp"
@@ -168,7 +172,7 @@ def make_data(spec: DatasetSpec, count: int = 64) -> Dataset:
     kind, shape, classes, low, _ = spec.shape
     if kind == "text":
         symbols = torch.randint(shape[0], (count, shape[1]), generator=random)
-        examples = torch.nn.functional.one_hot(symbols, shape[0]).transpose(1, 2).float()
+        examples = torch.nn.functional.one_hot(symbols, shape[0]).transpose(1, 2).to(torch.get_default_dtype())
     else:
         uniform = torch.rand((count, *shape), generator=random)
         examples = torch.randn((count, *shape), generator=random) if kind == "points" else low + (1 - low) * uniform

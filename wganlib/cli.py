@@ -291,16 +291,16 @@ app.add_typer(data, name="data")
 def data_list() -> None:
     """List every data set: what it is, where its files are looked for, and whether the official ones can be fetched."""
     from wganlib.datasets import DATASETS
-    from wganlib.datasets.sources import BY_HAND, SOURCES, data_root, there
+    from wganlib.datasets.sources import data_root, there
 
     typer.echo(f"data root: {data_root()} (set DATA_ROOT to change it)")
     typer.echo(f"{'data set':<16}{'kind':<8}{'classes':>8}  files")
     for name, what in DATASETS.items():
-        if name in SOURCES:
+        if what.sources:
             files = "there" if there(name) else f"not there: wganlib data fetch {name}"
         else:
             by_hand = "there" if there(name) else "not there: by hand, see docs/data.md"
-            files = "your own folder" if what.folder else by_hand if name in BY_HAND else "none needed"
+            files = "your own folder" if what.folder else by_hand if what.by_hand else "none needed"
         typer.echo(f"{name:<16}{what.kind:<8}{what.classes or '-':>8}  {files}")
 
 

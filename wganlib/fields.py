@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,7 +35,7 @@ class Part(BaseModel):
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:10]
 
 
-def one_of(thing: str, value: str, allowed: tuple[str, ...]) -> str:
+def one_of(thing: str, value: str, allowed: Collection[str]) -> str:
     """`value` if it is allowed.
 
     Raises:

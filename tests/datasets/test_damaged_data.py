@@ -9,6 +9,7 @@ import shutil
 import tarfile
 import threading
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import official
@@ -16,9 +17,8 @@ import pytest
 from conftest import wganlib
 from test_datasets import root, spec_of  # noqa: F401  (a fixture)
 
-from wganlib.datasets import fetch
+from wganlib.datasets import DATASETS, Source, fetch
 from wganlib.datasets.loading import load
-from wganlib.datasets.sources import SOURCES, Source
 from wganlib.errors import WganlibError
 
 
@@ -276,7 +276,7 @@ def test_a_wrong_checksum_keeps_nothing(server, tmp_path):
 
 def test_offline_the_file_to_put_by_hand_is_named(tmp_path, monkeypatch, root):  # noqa: F811
     source = Source("http://127.0.0.1:9/official.gz", "mnist/official.gz", "mnist/official.gz")
-    monkeypatch.setitem(SOURCES, "mnist", (source,))
+    monkeypatch.setitem(DATASETS, "mnist", replace(DATASETS["mnist"], sources=(source,)))
     with pytest.raises(
         WganlibError, match=r"cannot download http://127\.0\.0\.1:9/.*put mnist's official\.gz there by hand, as"
     ):
@@ -305,7 +305,8 @@ def _zip(names):
 @pytest.mark.parametrize("pack", [_tar, _zip])
 def test_archives_are_unpacked_whole_and_their_checksum_recorded_where_none_is_published(pack, server, root, monkeypatch):  # noqa: F811
     server.content = pack({"set/a.txt": b"a", "set/deep/b.txt": b"b"})
-    monkeypatch.setitem(SOURCES, "cifar10", (Source(server.url, "file.bin", "set/a.txt"),))
+    sources = (Source(server.url, "file.bin", "set/a.txt"),)
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], sources=sources))
     (line,) = fetch.fetch("cifar10")
     sha256 = hashlib.sha256(server.content).hexdigest()
     assert "no checksum is published" in line
@@ -336,9 +337,8 @@ def test_archives_that_lead_outside_or_are_damaged_are_refused(pack, tmp_path):
 
 
 def test_every_source_s_file_is_what_its_loader_looks_for():
-    assert {source.path.split("/")[0] for source in SOURCES["mnist"]} == {"mnist"}
-    assert all(
-        source.checksum is None or source.checksum.startswith(("md5:", "sha256:")) for s in SOURCES.values() for source in s
-    )
-    for name, sources in SOURCES.items():
-        assert all(source.url.startswith(("http://", "https://")) for source in sources), name
+    assert {source.path.split("/")[0] for source in DATASETS["mnist"].sources} == {"mnist"}
+    for name, row in DATASETS.items():
+        for source in row.sources:
+            assert source.checksum is None or source.checksum.startswith(("md5:", "sha256:")), name
+            assert source.url.startswith(("http://", "https://")), name

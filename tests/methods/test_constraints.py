@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_spec
+from formulas import computed
 from torch import nn
 
 from wganlib.architectures import modules
 from wganlib.architectures.build import spectrally_normalize
 from wganlib.architectures.layers import conv, linear
 from wganlib.methods import constraints
+from wganlib.methods.constraints import FORMS, gradient_penalty
 from wganlib.training.trainer import Trainer
 
 
-@pytest.mark.parametrize("form", ["two_sided", "one_sided", "max", "centralised"])
+@pytest.mark.parametrize("form", FORMS)
 def test_linear_critic_the_penalty_and_its_gradient_have_closed_forms(form):
     """f(x) = w.x has gradient w everywhere: penalty (|w| - 1)^2 or |w|^2, gradient 2 (|w| - 1) w / |w| or 2 w, times weight."""
     for scale in (0.5, 2.0):
@@ -32,7 +34,7 @@ def test_linear_critic_the_penalty_and_its_gradient_have_closed_forms(form):
         assert w.grad.tolist() == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("form", ["two_sided", "one_sided", "max", "centralised"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("nonlinearity", ["smooth_elu", "tanh"])
 def test_the_penalty_s_gradient_matches_finite_differences_in_float64(form, nonlinearity):
     random = torch.Generator().manual_seed(2)
@@ -71,7 +73,7 @@ def test_the_penalty_s_gradient_matches_finite_differences_in_float64(form, nonl
     assert checked >= 20
 
 
-@pytest.mark.parametrize("form", ["two_sided", "one_sided", "max", "centralised"])
+@pytest.mark.parametrize("form", FORMS)
 def test_a_dead_critic_has_a_finite_penalty_gradient(form):
     weight = torch.zeros(3, requires_grad=True)
     points = torch.randn(4, 3, requires_grad=True)
@@ -90,7 +92,7 @@ def test_penalties_of_unequal_norms_by_hand_and_the_max_has_one_example_s_gradie
     assert float(largest.detach()) == 18.0
     (gradient,) = torch.autograd.grad(largest, norms)
     assert gradient.tolist() == [0.0, 12.0, 0.0]
-    with pytest.raises(ValueError, match="unknown form of the gradient penalty: both"):
+    with pytest.raises(ValueError, match="unknown form of the gradient penalty 'both': allowed are centralised, max"):
         constraints.penalty(norms, "both", 1.0)
 
 
@@ -159,6 +161,87 @@ def test_the_buffer_keeps_the_steepest_of_all_points_by_their_slopes_before_the_
         np.testing.assert_allclose(norms, slopes, rtol=1e-4)
         expected = points[np.argsort(-slopes)[:3]]
         np.testing.assert_array_equal(trainer.buffer.numpy(), expected)
+
+
+def test_the_penalty_of_a_linear_critic_has_its_closed_form_and_a_gradient_for_the_critic_alone():
+    """f(x) = w.x: weight (|w| - 1)^2 with the gradient 2 weight (|w| - 1) w / |w|, wherever the points lie; here |w| = 5."""
+    w = torch.tensor([3.0, 0.0, -4.0], dtype=torch.float64, requires_grad=True)
+    real, fake = (torch.randn(6, 3, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    for critic in (lambda x: x @ w, lambda x: (x @ w).unsqueeze(1)):
+        value = gradient_penalty(critic, real, fake)
+        assert float(value.detach()) == pytest.approx(10 * 16, rel=1e-9)
+        (gradient,) = torch.autograd.grad(value, w)
+        assert gradient.tolist() == pytest.approx((10 * 2 * 4 * w.detach() / 5).tolist(), rel=1e-9)
+    three = gradient_penalty(lambda x: x @ w, real, fake, weight=3.0, form="max")
+    assert float(three.detach()) == pytest.approx(3 * 25, rel=1e-9)
+    three.backward()
+    assert real.grad is None
+    assert fake.grad is None
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("pairs", [None, "independent"])
+def test_the_penalty_of_a_curved_critic_is_that_of_its_points_by_hand_with_second_derivatives_by_differences(form, pairs):
+    """f(x) = a sum tanh(x / a): the norms at the points are known by hand; the slope in a is a central difference of values."""
+    random = torch.Generator().manual_seed(5)
+    real, fake = 3 * torch.randn(5, 2, 2, dtype=torch.float64, generator=random), torch.zeros(5, 2, 2, dtype=torch.float64)
+    fake += torch.arange(5.0).view(5, 1, 1)
+    a = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+
+    def value(scale):
+        def critic(x):
+            return (scale * torch.tanh(x / scale)).flatten(1).sum(dim=1)
+
+        drawn = torch.Generator().manual_seed(7)
+        return gradient_penalty(critic, real, fake, weight=2.0, form=form, stream=drawn, pairs=pairs)
+
+    drawn = torch.Generator().manual_seed(7)
+    order = torch.randperm(5, generator=drawn) if pairs else torch.arange(5)
+    u = torch.rand((5, 1, 1), generator=drawn, dtype=torch.float64)
+    points = (real + u * (fake[order] - real)).numpy()
+    g = np.sqrt((np.cosh(points / 1.3) ** -4.0).reshape(5, -1).sum(axis=1))
+    penalty = value(a)
+    assert float(penalty.detach()) == pytest.approx(2 * computed(FORMS[form].formula, g=g), rel=1e-9)
+    (slope,) = torch.autograd.grad(penalty, a)
+    above, below = (float(value(torch.tensor(1.3 + h, dtype=torch.float64)).detach()) for h in (1e-6, -1e-6))
+    assert float(slope) == pytest.approx((above - below) / 2e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fake", "words"),
+    [
+        ((1, 3), ["fake: found shape (1, 3)", "real examples of (4, 3)"]),
+        ((4, 1), ["found shape (4, 1)"]),
+        ((3,), ["found shape (3,)"]),
+    ],
+)
+def test_shapes_that_would_broadcast_are_refused(fake, words):
+    for function in (
+        lambda: constraints.interpolate(torch.zeros(4, 3), torch.zeros(fake), torch.Generator()),
+        lambda: gradient_penalty(lambda x: x.sum(dim=1), torch.zeros(4, 3), torch.zeros(fake)),
+    ):
+        with pytest.raises(ValueError, match=r"^fake: ") as error:
+            function()
+        assert "\n" not in str(error.value)
+        for word in words:
+            assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("critic", "shape"), [(lambda x: x, "(4, 3)"), (lambda x: x.sum(), "()"), (lambda x: x[:2, 0], "(2,)")]
+)
+def test_a_critic_that_does_not_give_one_value_for_each_point_is_refused(critic, shape):
+    with pytest.raises(ValueError, match=r"critic: found values of shape .* for 4 points: give one value for each") as error:
+        gradient_penalty(critic, torch.zeros(4, 3), torch.zeros(4, 3))
+    assert shape in str(error.value)
+
+
+def test_an_unknown_way_to_pair_or_form_is_refused():
+    examples = torch.zeros(4, 3)
+    with pytest.raises(ValueError, match="pairs: found 'rows', allowed are 'independent' and None"):
+        gradient_penalty(lambda x: x.sum(dim=1), examples, examples, pairs="rows")
+    with pytest.raises(ValueError, match=r"unknown form of the gradient penalty 'two-sided'.* did you mean 'two_sided'"):
+        gradient_penalty(lambda x: x.sum(dim=1), examples, examples, form="two-sided")
 
 
 def test_clipping_reaches_every_parameter_and_its_limit():

@@ -79,6 +79,11 @@ BAD = [
     ("lsun64 dcgan", {"architecture.width": 0.0}, ["architecture.width", "greater than 0", "0.0"]),
     ("cifar_resnet", {"method.generator_sub_batches": 3}, ["batch_size (4)", "multiple of generator_sub_batches (3)"]),
     ("cifar_resnet", {"method.constraint": {**CONSTRAINTS["max replace"], "form": "two_sided"}}, ["buffer", "'two_sided'"]),
+    (
+        "cifar_resnet",
+        {"method.constraint": CONSTRAINTS["two_sided"] | {"form": "two-sided"}},
+        ["method.constraint.form: unknown form 'two-sided'", "did you mean 'two_sided'"],
+    ),
     ("cifar_resnet", {"method.constraint": {"kind": "clipping"}}, ["method.constraint.limit", "missing"]),
     ("cifar_resnet", {"method.constraint.limit": 0.1}, ["method.constraint.limit: not allowed here; remove it"]),
     ("cifar_resnet", {"method.generator_optimizer": {"name": "rmspropp"}}, ["generator_optimizer", "'rmsprop_tf'", "rmspropp"]),

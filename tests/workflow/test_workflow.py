@@ -106,8 +106,8 @@ def test_table1_needs_no_training(tmp_path):
     assert set(dry_run(four_run_project(tmp_path), "reports/table1.pdf")) == {"report", "current"}
 
 
-def test_a_numerics_entry_retrains_its_runs_alone(project):
-    code = "import wganlib.numerics as n; n.NUMERICS['constraint:gradient_penalty'] += 1\n"
+def test_a_raised_version_retrains_its_runs_alone(project):
+    code = "from wganlib.methods.method import GradientPenalty; GradientPenalty.version += 1\n"
     code += "from pathlib import Path; from wganlib.planning.plan import load_plan\n"
     code += "print(*load_plan(Path('params')).experiment('table2').run_keys)"
     done = subprocess.run(["python", "-c", code], cwd=project, env=environment(), capture_output=True, text=True)

@@ -2,7 +2,8 @@
 
 A family is a spec with two methods, `generator_nodes` and `critic_nodes`, that give the networks for a shape of data as lists
 of `layers.Node`; everything else (modules, parameter counts, costs) follows from the nodes. A new family is a file with such
-a spec, its name in `ArchitectureSpec` below and its entry in `wganlib.numerics`.
+a spec, its `version` among its attributes, and its name in `ArchitectureSpec` below. Raise the version when the numbers of the
+family change: its runs, and no others, get another key and are trained again.
 """
 
 from typing import Annotated, Literal

@@ -1,6 +1,6 @@
 """The small convolutional networks of WGAN-GP's CIFAR-10 and MNIST experiments. Importing this needs no torch."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from wganlib.architectures.layers import Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
@@ -13,6 +13,7 @@ class CifarDcganSpec(Part):
     The generator's first batch norm is over units, not channels. Under a gradient penalty the critic has no norm at all.
     """
 
+    version: ClassVar[int] = 1
     family: Literal["cifar_dcgan"]
     critic_normalization: Literal["none", "batch", "layer"]
     width: Width = 1.0
@@ -43,6 +44,7 @@ class MnistSpec(Part):
     official MNIST pixels are in [0, 1]; `tanh` is for data in [-1, 1].
     """
 
+    version: ClassVar[int] = 1
     family: Literal["mnist"]
     generator_normalization: Literal["none", "batch"] = "none"
     critic_normalization: Literal["none", "batch", "layer"] = "none"

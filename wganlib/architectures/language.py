@@ -1,6 +1,6 @@
 """The character language model's networks (Gulrajani et al. 2017, section 5.5). Importing this needs no torch."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from wganlib.architectures.layers import Node, Op, Residual, conv, linear, scaled
 from wganlib.datasets import DataShape
@@ -10,6 +10,7 @@ from wganlib.fields import Part, PositiveInt, Width
 class LanguageSpec(Part):
     """One-dimensional residual networks on one-hot characters; the generator ends in a softmax at each position."""
 
+    version: ClassVar[int] = 1
     family: Literal["language"]
     width: Width = 1.0
     latent_size: PositiveInt = 128

@@ -3,7 +3,7 @@
 From the official code's 64x64 script: 5x5 kernels with SAME padding, a grid of a sixteenth of the image.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -22,6 +22,7 @@ class Lsun64Spec(Part):
     variance 2 / fan-in), "glorot" the development code.
     """
 
+    version: ClassVar[int] = 1
     family: Literal["lsun64"]
     variant: Variant
     critic_normalization: Literal["none", "batch", "layer"]

@@ -6,7 +6,7 @@ resolution. Depth 4 is the base, so depth d has d - 4 extra ones.
 """
 
 import itertools
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class RandomSetSpec(Part):
     Filter counts are the paper's; the networks have `round(width * filters)`, so that small scales keep the factor's name.
     """
 
+    version: ClassVar[int] = 1
     family: Literal["random_set"]
     generator_nonlinearity: Activation
     critic_nonlinearity: Activation

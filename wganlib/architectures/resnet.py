@@ -1,6 +1,6 @@
 """Pre-activation residual networks of WGAN-GP and Lipschitz GANs on CIFAR-10 and LSUN. Importing this needs no torch."""
 
-from typing import Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -77,6 +77,7 @@ class CifarResnetSpec(Part):
     blocks, before the first convolution (all code) or before the second (Gulrajani et al. 2017, appendix F).
     """
 
+    version: ClassVar[int] = 1
     family: Literal["cifar_resnet"]
     conditional: bool = False
     initialization: Literal["averaged_fans", "fan_in"] = "averaged_fans"
@@ -132,6 +133,7 @@ class CifarResnetSpec(Part):
 class LsunResnetSpec(Part):
     """The 128x128 residual networks of Gulrajani et al. 2017, Figure 4, from the first author's development code."""
 
+    version: ClassVar[int] = 1
     family: Literal["lsun_resnet"]
     critic_normalization: Literal["none", "batch", "layer"] = "layer"
     width: Width = 1.0

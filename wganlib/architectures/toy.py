@@ -1,7 +1,7 @@
 """Fully connected networks of the papers' toy experiments. Importing this needs no torch."""
 
 import math
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -27,6 +27,7 @@ class ToySpec(Part):
     generator), with `given` they are the data set's own (Lipschitz GANs' three cases).
     """
 
+    version: ClassVar[int] = 1
     family: Literal["toy"]
     generator: Literal["mlp", "data_plus_noise", "given"] = "mlp"
     hidden_layers: PositiveInt = 3

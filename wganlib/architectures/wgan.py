@@ -3,7 +3,7 @@
 Kernels are 4x4 and weights begin normal with standard deviation 0.02, unlike in the networks of the WGAN-GP paper.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -24,6 +24,7 @@ class WganSpec(Part):
     tanh there, is WGAN-GP's.
     """
 
+    version: ClassVar[int] = 1
     family: Literal["wgan"]
     generator: Literal["dcgan", "constant_filters", "no_batch_norm", "mlp"] = "dcgan"
     critic: Literal["dcgan", "mlp"] = "dcgan"

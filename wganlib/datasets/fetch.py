@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wganlib.datasets.sources import SOURCES, Source, data_root
+from wganlib.datasets import DATASETS, Source
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 
@@ -27,13 +28,14 @@ def fetch(name: str) -> list[str]:
     Raises:
         WganlibError: the data set has no official files to download, the network fails, or a file is not what it should be.
     """
-    if name not in SOURCES:
+    sources = DATASETS[name].sources
+    if not sources:
         raise WganlibError(
             f"{name}: has no files that can be downloaded (it is embedded, drawn, a folder of your own, or needs an account: "
-            "see docs/data.md); those that can: " + ", ".join(SOURCES)
+            "see docs/data.md); those that can: " + ", ".join(other for other, row in DATASETS.items() if row.sources)
         )
     root = data_root()
-    return [_fetch_one(name, source, root) for source in SOURCES[name]]
+    return [_fetch_one(name, source, root) for source in sources]
 
 
 def _fetch_one(name: str, source: Source, root: Path) -> str:

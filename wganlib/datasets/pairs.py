@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from wganlib.datasets.cifar10 import load_cifar10
-from wganlib.datasets.dataset import Dataset, scaled
+from wganlib.datasets.dataset import Dataset, Preprocess, scaled
 from wganlib.datasets.digits import load_digits
 from wganlib.datasets.reading import digest
 from wganlib.datasets.spec import DatasetSpec
@@ -20,29 +20,36 @@ OFFICIAL_LABELS = (6, 9, 9, 4, 1, 1, 2, 7, 8, 3)
 NOISE_SEED = 1000
 
 
-def load_pairs(spec: DatasetSpec) -> Dataset:
-    """Ten images and ten noise images U[-1, 1), both drawn with replacement; the noise is the same for every seed.
+FIRST = "the first image of each class"
 
-    cifar10_pairs: the paper's ten images where the files have the official order, scaled as (v - 127.5) / 128; otherwise, and
-    for digits_pairs, the first image of each class. Which it was stands in `notes`.
+
+def load_digits_pairs(spec: DatasetSpec) -> Dataset:
+    """The first digit of each class and ten noise images; see `_pairs`."""
+    whole = load_digits(DatasetSpec(name="digits", image_size=spec.image_size))
+    rows = [_first(whole.train_labels, label, spec.name) for label in range(10)]
+    return _pairs(whole.train[rows], whole.preprocess, FIRST)
+
+
+def load_cifar10_pairs(spec: DatasetSpec) -> Dataset:
+    """Ten images of CIFAR-10, scaled as (v - 127.5) / 128, and ten noise images; see `_pairs`.
+
+    The paper's ten where the files have the official order, otherwise the first image of each class: `notes` says which.
 
     Raises:
         WganlibError: the files of CIFAR-10 are missing or damaged, or lack a class.
     """
-    if spec.name == "cifar10_pairs":
-        whole, preprocess = (
-            load_cifar10(DatasetSpec(name="cifar10", image_size=spec.image_size)),
-            scaled("128", spec.image_size),
-        )
-    else:
-        whole = load_digits(DatasetSpec(name="digits", image_size=spec.image_size))
-        preprocess = whole.preprocess
+    whole = load_cifar10(DatasetSpec(name="cifar10", image_size=spec.image_size))
     labels = whole.train_labels
-    if spec.name == "cifar10_pairs" and tuple(labels[:10].tolist()) == OFFICIAL_LABELS and len(labels) > max(CHOSEN):
+    if tuple(labels[:10].tolist()) == OFFICIAL_LABELS and len(labels) > max(CHOSEN):
         rows, which = list(CHOSEN), "the paper's ten images of CIFAR-10"
     else:
-        rows, which = [_first(labels, label, spec.name) for label in range(10)], "the first image of each class"
-    real = preprocess(whole.train[rows], torch.Generator().manual_seed(NOISE_SEED))
+        rows, which = [_first(labels, label, spec.name) for label in range(10)], FIRST
+    return _pairs(whole.train[rows], scaled("128", spec.image_size), which)
+
+
+def _pairs(raw: Tensor, preprocess: Preprocess, which: str) -> Dataset:
+    """Ten images and ten noise images U[-1, 1), both drawn with replacement; the noise is the same for every seed."""
+    real = preprocess(raw, torch.Generator().manual_seed(NOISE_SEED))
     fake = 2 * torch.rand(real.shape, generator=torch.Generator().manual_seed(NOISE_SEED)) - 1
     index = torch.zeros(ROWS, 1)
     unlabelled = torch.zeros(ROWS, dtype=torch.int64)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from wganlib.datasets.sources import BY_HAND, data_root
+from wganlib.datasets import DATASETS
+from wganlib.datasets.sources import data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 
@@ -24,7 +25,7 @@ Pixels = NDArray[np.uint8]
 
 def missing(name: str, path: Path, put: str) -> WganlibError:
     """The error for a file that is not there. `put`: what to put where by hand."""
-    fetched = "" if name in BY_HAND else f"run `wganlib data fetch {name}`, or "
+    fetched = "" if DATASETS[name].by_hand else f"run `wganlib data fetch {name}`, or "
     return WganlibError(
         f"{name}: {path} is missing; {fetched}{put} below {data_root()} by hand (another folder: set DATA_ROOT)"
     )

@@ -28,7 +28,7 @@ MARKUP = re.compile(r"\s*\.\. (?!\[).*|[-=~^*\"+|\s]*")
 def load_sklearn_texts(spec: DatasetSpec) -> Dataset:
     """Windows of running text as symbols [N, length]: one begins at each word, and none goes beyond its document.
 
-    Whole documents are held out, so that no held-out line overlaps a training line. Encoded as by `load_text`.
+    Whole documents are held out, so that no held-out line overlaps a training line. See `encoded`.
 
     Raises:
         WganlibError: the installed scikit-learn carries other texts, or no document is as long as `length`.

@@ -6,7 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from wganlib.datasets import DATASETS, DataShape, Scaling
 from wganlib.fields import Part, PositiveInt, one_of
-from wganlib.numerics import names
 
 
 class DatasetSpec(Part):
@@ -29,17 +28,18 @@ class DatasetSpec(Part):
     @field_validator("name")
     @classmethod
     def _known(cls, value: str) -> str:
-        return one_of("data set", value, names("dataset"))
+        return one_of("data set", value, DATASETS)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        kind, _, _, side, scaling, folder, _ = DATASETS[self.name]
-        needed = {"images": ["image_size"], "points": [], "text": ["length", "vocabulary_size"]}[kind]
-        needed += ["folder"] if folder else []
+        row = DATASETS[self.name]
+        needed = {"images": ["image_size"], "points": [], "text": ["length", "vocabulary_size"]}[row.kind]
+        needed += ["folder"] if row.folder else []
         for key in ("image_size", "length", "vocabulary_size", "folder"):
             if (getattr(self, key) is None) == (key in needed):
                 advice = f"the key {key!r} is missing" if key in needed else f"found {key}, which it does not have: remove it"
-                raise ValueError(f"data set {self.name!r} consists of {kind}: {advice}")
+                raise ValueError(f"data set {self.name!r} consists of {row.kind}: {advice}")
+        side = row.side
         if self.image_size and side and side % self.image_size:
             sizes = ", ".join(str(side // n) for n in range(1, side + 1) if side % n == 0)
             found = f"found image_size {self.image_size}, allowed are {sizes}"
@@ -49,7 +49,7 @@ class DatasetSpec(Part):
         if (self.offset is None) == (self.name == "parallel_lines"):
             advice = "the key 'offset' is missing" if self.offset is None else f"found offset {self.offset}: remove it"
             raise ValueError(f"offset is the distance of parallel_lines, and theirs alone: {advice}")
-        if self.scaling and scaling is None:
+        if self.scaling and row.scaling is None:
             raise ValueError(f"data set {self.name!r} has its own scaling: found {self.scaling!r}, remove it")
         return self
 
@@ -61,10 +61,10 @@ class DatasetSpec(Part):
     @property
     def shape(self) -> DataShape:
         """What a network must know of the data."""
-        kind, channels, classes, *_, fakes = DATASETS[self.name]
+        row = DATASETS[self.name]
         if self.image_size is not None:
             low = 0.0 if self.scaling_used == "unit" else -1.0
-            return DataShape(kind, (channels, self.image_size, self.image_size), classes, low, fakes)
+            return DataShape(row.kind, (row.channels, self.image_size, self.image_size), row.classes, low, row.fakes)
         if self.length is not None and self.vocabulary_size is not None:
-            return DataShape(kind, (self.vocabulary_size, self.length), classes, 0.0)
-        return DataShape(kind, (channels,), classes, fakes=fakes)
+            return DataShape(row.kind, (self.vocabulary_size, self.length), row.classes, 0.0)
+        return DataShape(row.kind, (row.channels,), row.classes, fakes=row.fakes)

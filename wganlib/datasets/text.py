@@ -27,33 +27,37 @@ UNKNOWN = 0
 OFFICIAL = "1-billion-word-language-modeling-benchmark-r13output"
 
 
-def load_text(spec: DatasetSpec) -> Dataset:
-    """Lines as symbols [N, length]; `preprocess` makes them one-hot [n, vocabulary_size, length].
+def load_billion_word(spec: DatasetSpec) -> Dataset:
+    """The lines of 99 of the corpus' training files, and of its first held-out file, as `encoded` gives them."""
+    root = data_root() / OFFICIAL
+    train = sorted((root / "training-monolingual.tokenized.shuffled").glob("news.en-000[0-9][0-9]-of-00100"))
+    test = sorted((root / "heldout-monolingual.tokenized.shuffled").glob("news.en.heldout-*"))[:1]
+    train = [path for path in train if "-00000-" not in path.name]
+    if not train or not test:
+        raise missing("billion_word", root, f"unpack the official {OFFICIAL}.tar.gz")
+    return _read(train, test, spec)
 
-    Lines are bytes, cut to the length and padded with back-quotes; symbol 0 is unknown, the others are the bytes of the
-    training lines from the most frequent on (ties by value). `notes["symbols"]` lists them in hexadecimal.
-    """
+
+def load_text_folder(spec: DatasetSpec) -> Dataset:
+    """The lines of all `.txt` files of `DATA_ROOT/<folder>`, by name, the last one held out, as `encoded` gives them."""
+    root = data_root() / str(spec.folder)
+    files = sorted(root.glob("*.txt"))
+    if len(files) < 2:
+        raise WganlibError(f"text_folder: {root} holds {len(files)} .txt files; at least 2 are needed, the last is held out")
+    return _read(files[:-1], files[-1:], spec)
+
+
+def _read(train: list[Path], test: list[Path], spec: DatasetSpec) -> Dataset:
     assert spec.length is not None
-    if spec.name == "billion_word":
-        root = data_root() / OFFICIAL
-        train = sorted((root / "training-monolingual.tokenized.shuffled").glob("news.en-000[0-9][0-9]-of-00100"))
-        test = sorted((root / "heldout-monolingual.tokenized.shuffled").glob("news.en.heldout-*"))[:1]
-        train = [path for path in train if "-00000-" not in path.name]
-        if not train or not test:
-            raise missing("billion_word", root, f"unpack the official {OFFICIAL}.tar.gz")
-    else:
-        root = data_root() / str(spec.folder)
-        files = sorted(root.glob("*.txt"))
-        if len(files) < 2:
-            raise WganlibError(
-                f"text_folder: {root} holds {len(files)} .txt files; at least 2 are needed, the last is held out"
-            )
-        train, test = files[:-1], files[-1:]
     return encoded(read_lines(train, spec.length), read_lines(test, spec.length), spec)
 
 
 def encoded(train: NDArray[np.uint8], test: NDArray[np.uint8], spec: DatasetSpec) -> Dataset:
-    """Training and held-out lines given as bytes [N, length], as symbols of the training lines' vocabulary."""
+    """Lines given as bytes [N, length], as symbols [N, length]; `preprocess` makes them one-hot [n, vocabulary_size, length].
+
+    Lines are cut to the length and padded with back-quotes; symbol 0 is unknown, the others are the bytes of the training
+    lines from the most frequent on (ties by value). `notes["symbols"]` lists them in hexadecimal.
+    """
     assert spec.vocabulary_size is not None
     symbols = vocabulary(train, spec.vocabulary_size)
     parts = [encode(lines, symbols) for lines in (train, test)]

@@ -16,24 +16,6 @@ ROWS = 100_000
 """Rows of the index from which batches are taken; points are drawn afresh for every batch, except those of gaussians25."""
 
 
-def load_toy(spec: DatasetSpec) -> Dataset:
-    """A toy distribution: `train` holds row numbers, `preprocess` draws as many fresh points [n, 2] from the stream.
-
-    gaussians25 is a fixed set of 4,000 points a mode, as in the official code. Lipschitz GANs' cases have `fakes`.
-    """
-    rows = torch.zeros(ROWS, 1)
-    labels = torch.zeros(ROWS, dtype=torch.int64)
-    if spec.name == "gaussians25":
-        points = [gaussians25(torch.Generator().manual_seed(seed)) for seed in (0, 1)]
-        return Dataset(points[0], labels, points[1], labels, lambda raw, _: raw, digest(points[0].numpy()))
-    real, fake = DRAWS[spec.name]
-    if spec.offset is not None:
-        fake = _line(spec.offset)
-    # There is no content to hash: a drawn sample stands for the distribution.
-    found = digest(*(draw(1000, torch.Generator().manual_seed(0)).numpy() for draw in (real, fake) if draw))
-    return Dataset(rows, labels, rows, labels, lambda raw, stream: real(len(raw), stream), found, fakes=fake)
-
-
 def _normal(shape: tuple[int, ...], stream: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=stream, device=stream.device)
 
@@ -116,17 +98,60 @@ def _point(x: float) -> Draw:
     return lambda count, stream: torch.tensor([[x, 0.0]], device=stream.device).repeat(count, 1)
 
 
-DRAWS: dict[str, tuple[Draw, Draw | None]] = {
-    "gaussians8": (gaussians8, None),
-    "swiss_roll": (swiss_roll, None),
-    # Lipschitz GANs' cases (gan_synthetic4.py): disjoint squares, overlapping squares, a Gaussian against two.
-    "lgan_case1": (lambda count, stream: _square(count, 1.0, 0.5, stream), _case1_fake),
-    "lgan_case2": (_squares(0.2), _squares(0.8)),
-    "lgan_case3": (_case3_real, _case3_fake),
-    # Arjovsky et al. 2017, example 1; the generated line stands where the spec's offset says.
-    "parallel_lines": (_line(0.0), None),
-    # Arjovsky et al. 2017, Figure 2, which leaves the Gaussians open: N(0, 1) and N(5, 1).
-    "two_gaussians": (lambda count, stream: _normal((count, 1), stream), lambda count, stream: 5 + _normal((count, 1), stream)),
-    # Unit masses at distance 2, where the best slope of every penalised critic has a closed form.
-    "two_points": (_point(1.0), _point(-1.0)),
-}
+def drawn(real: Draw, fake: Draw | None = None) -> Dataset:
+    """A distribution as a data set: `train` holds row numbers, `preprocess` draws as many fresh points [n, 2] from the stream.
+
+    `fake` draws generated points of its own.
+    """
+    rows, labels = torch.zeros(ROWS, 1), torch.zeros(ROWS, dtype=torch.int64)
+    # There is no content to hash: a drawn sample stands for the distribution.
+    sample = digest(*(draw(1000, torch.Generator().manual_seed(0)).numpy() for draw in (real, fake) if draw))
+    return Dataset(rows, labels, rows, labels, lambda raw, stream: real(len(raw), stream), sample, fakes=fake)
+
+
+def load_gaussians8(spec: DatasetSpec) -> Dataset:
+    """See `gaussians8`."""
+    return drawn(gaussians8)
+
+
+def load_gaussians25(spec: DatasetSpec) -> Dataset:
+    """A fixed set of 4,000 points a mode, as in the official code; see `gaussians25`."""
+    labels = torch.zeros(ROWS, dtype=torch.int64)
+    train, test = (gaussians25(torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    return Dataset(train, labels, test, labels, lambda raw, _: raw, digest(train.numpy()))
+
+
+def load_swiss_roll(spec: DatasetSpec) -> Dataset:
+    """See `swiss_roll`."""
+    return drawn(swiss_roll)
+
+
+def load_lgan_case1(spec: DatasetSpec) -> Dataset:
+    """Disjoint squares (gan_synthetic4.py)."""
+    return drawn(lambda count, stream: _square(count, 1.0, 0.5, stream), _case1_fake)
+
+
+def load_lgan_case2(spec: DatasetSpec) -> Dataset:
+    """Overlapping squares (gan_synthetic4.py)."""
+    return drawn(_squares(0.2), _squares(0.8))
+
+
+def load_lgan_case3(spec: DatasetSpec) -> Dataset:
+    """A Gaussian against two (gan_synthetic4.py)."""
+    return drawn(_case3_real, _case3_fake)
+
+
+def load_parallel_lines(spec: DatasetSpec) -> Dataset:
+    """Arjovsky et al. 2017, example 1; the generated line stands where the spec's offset says."""
+    assert spec.offset is not None
+    return drawn(_line(0.0), _line(spec.offset))
+
+
+def load_two_gaussians(spec: DatasetSpec) -> Dataset:
+    """Arjovsky et al. 2017, Figure 2, which leaves the Gaussians open: N(0, 1) and N(5, 1)."""
+    return drawn(lambda count, stream: _normal((count, 1), stream), lambda count, stream: 5 + _normal((count, 1), stream))
+
+
+def load_two_points(spec: DatasetSpec) -> Dataset:
+    """Unit masses at distance 2, where the best slope of every penalised critic has a closed form."""
+    return drawn(_point(1.0), _point(-1.0))

@@ -1,14 +1,12 @@
 """How a pair of networks is trained: objective, constraint, optimisers, steps. Importing this needs no torch."""
 
-import math
-import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from wganlib.errors import unknown
-from wganlib.fields import Decay, NonNegativeFloat, Part, PositiveFloat, PositiveInt
-from wganlib.numerics import names
+from wganlib.fields import Decay, NonNegativeFloat, Part, PositiveFloat, PositiveInt, one_of
+from wganlib.methods.constraints import FORMS
+from wganlib.methods.objectives import OBJECTIVES, objective_terms
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -39,8 +37,9 @@ DecaySpec = Annotated[LinearDecay | ExponentialDecay, Field(discriminator="kind"
 
 
 class Adam(Part):
-    """Adam (Kingma and Ba 2015), epsilon 1e-8."""
+    """Adam (Kingma and Ba 2015), epsilon 1e-8. It has no version of its own: that of every training covers it."""
 
+    version: ClassVar[None] = None
     name: Literal["adam"]
     learning_rate: NonNegativeFloat
     beta1: Decay
@@ -51,6 +50,7 @@ class Adam(Part):
 class RMSProp(Part):
     """RMSProp with PyTorch's defaults: epsilon added to the root, accumulator from zero (Arjovsky et al., code)."""
 
+    version: ClassVar[int] = 1
     name: Literal["rmsprop"]
     learning_rate: NonNegativeFloat
     alpha: Decay = 0.99
@@ -61,6 +61,7 @@ class RMSProp(Part):
 class RMSPropTF(Part):
     """RMSProp with TensorFlow 1's defaults: epsilon inside the root, accumulator from one (Gulrajani et al., code)."""
 
+    version: ClassVar[int] = 1
     name: Literal["rmsprop_tf"]
     learning_rate: NonNegativeFloat
     alpha: Decay = 0.9
@@ -71,6 +72,7 @@ class RMSPropTF(Part):
 class SGD(Part):
     """Gradient descent without momentum."""
 
+    version: ClassVar[int] = 1
     name: Literal["sgd"]
     learning_rate: NonNegativeFloat
     decay: DecaySpec | None = None
@@ -82,6 +84,7 @@ OptimizerSpec = Annotated[Adam | RMSProp | RMSPropTF | SGD, Field(discriminator=
 class NoConstraint(Part):
     """The critic is free."""
 
+    version: ClassVar[int] = 1
     kind: Literal["none"]
 
 
@@ -92,6 +95,7 @@ class Clipping(Part):
     meets a critic that its last step took out of the box.
     """
 
+    version: ClassVar[int] = 1
     kind: Literal["clipping"]
     limit: PositiveFloat
     order: Literal["after", "before"] = "after"
@@ -103,6 +107,7 @@ class TopKBuffer(Part):
     `replace`: they stand in place of as many new points; `extend`: beside them.
     """
 
+    version: ClassVar[int] = 1
     size: PositiveInt
     mode: Literal["replace", "extend"]
 
@@ -110,16 +115,22 @@ class TopKBuffer(Part):
 class GradientPenalty(Part):
     """A penalty on the norm of the critic's input gradient, at points on lines between real and generated examples.
 
-    `two_sided`, `one_sided`: Gulrajani et al. 2017, eq. 3 and appendix C; `max`, `centralised`: Zhou et al. 2019, eq. 12 and
-    appendix C. Lines join row i of the real batch with row i of the generated one, which are independent where a generator
-    is trained and belong together where the generator is `data_plus_noise`; `pairs: independent` permutes the rows first.
+    `form`: a row of `wganlib.methods.constraints.FORMS`. Lines join row i of the real batch with row i of the generated one,
+    which are independent where a generator is trained and belong together where the generator is `data_plus_noise`; `pairs:
+    independent` permutes the rows first.
     """
 
+    version: ClassVar[int] = 1
     kind: Literal["gradient_penalty"]
-    form: Literal["two_sided", "one_sided", "max", "centralised"]
+    form: str
     weight: NonNegativeFloat
     pairs: Literal["independent"] | None = None
     buffer: TopKBuffer | None = None
+
+    @field_validator("form")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return one_of("form", value, FORMS)
 
     @model_validator(mode="after")
     def _buffer_of_max(self) -> Self:
@@ -131,6 +142,7 @@ class GradientPenalty(Part):
 class SpectralNormalization(Part):
     """Every weight matrix of the critic is divided by its largest singular value (Miyato et al. 2018), by torch's own code."""
 
+    version: ClassVar[int] = 1
     kind: Literal["spectral_normalization"]
 
 
@@ -208,46 +220,17 @@ class MethodSpec(Part):
             return self.critic_steps * generator_iterations
         return sum(map(self.critic_steps_at, range(generator_iterations)))
 
-    def numerics(self) -> list[str]:
-        """The entries of NUMERICS that a run of this method uses beyond "training", which covers Adam."""
-        used = [f"objective:{name}" for _, name in objective_terms(self.objective)] + [f"constraint:{self.constraint.kind}"]
-        if isinstance(self.constraint, GradientPenalty):
-            # The two-sided penalty goes with the lines and norms; the other forms have an entry of their own besides.
-            if self.constraint.form != "two_sided":
-                used.append(f"penalty:{self.constraint.form}")
-            if self.constraint.buffer:
-                used.append("penalty:buffer")
-        optimizers = {o.name for o in (self.generator_optimizer, self.critic_optimizer)} - {"adam"}
-        return used + [f"optimizer:{name}" for name in sorted(optimizers)]
-
-
-_TERM = re.compile(r"\s*(?:([0-9]+\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*\*\s*)?([A-Za-z_][A-Za-z_0-9]*)\s*(?:\+|$)")
-
-
-def objective_terms(text: str) -> list[tuple[float, str]]:
-    """Weights and names of an objective's terms.
-
-    >>> objective_terms("exp + 0.5*sqrt")
-    [(1.0, 'exp'), (0.5, 'sqrt')]
-
-    Raises:
-        ValueError: an unknown name, a term that is not `name` or `weight*name`, a weight of zero, a name that stands twice.
-    """
-    form = "write a name such as 'wgan', or a sum such as 'exp+0.5*sqrt'"
-    terms: list[tuple[float, str]] = []
-    position = 0
-    while position < len(text) or text[-1:] in ("", "+"):
-        match = _TERM.match(text, position)
-        if match is None:
-            term = text[position:].partition("+")[0].strip()
-            raise ValueError(f"objective {text!r}: the term {term!r} is not a name with or without a weight; {form}")
-        weight, name = float(match[1] or 1.0), match[2]
-        if name not in names("objective"):
-            raise ValueError(str(unknown("objective", name, names("objective"))))
-        if weight == 0 or not math.isfinite(weight):
-            raise ValueError(f"objective {text!r}: the weight of {name!r} must be above 0 and finite, found {match[1][:20]}")
-        if name in [other for _, other in terms]:
-            raise ValueError(f"objective {text!r}: {name!r} stands twice; add its weights up")
-        terms.append((weight, name))
-        position = match.end()
-    return terms
+    def numerics(self) -> dict[str, int]:
+        """The versions of the parts that a run of this method uses."""
+        rule = self.constraint
+        used = {f"objective:{name}": OBJECTIVES[name].version for _, name in objective_terms(self.objective)}
+        used[f"constraint:{rule.kind}"] = rule.version
+        if isinstance(rule, GradientPenalty):
+            if (version := FORMS[rule.form].version) is not None:
+                used[f"penalty:{rule.form}"] = version
+            if rule.buffer:
+                used["penalty:buffer"] = rule.buffer.version
+        for optimizer in (self.generator_optimizer, self.critic_optimizer):
+            if optimizer.version is not None:
+                used[f"optimizer:{optimizer.name}"] = optimizer.version
+        return used

@@ -1,64 +1,129 @@
-"""The table of objectives in the form of Zhou et al. 2019 (Lipschitz GANs), eq. 5.
+"""The table of objectives in the form of Zhou et al. 2019 (Lipschitz GANs), eq. 5. Importing this needs no torch.
 
 The critic minimises mean critic_fake(f(fake)) + mean critic_real(f(real)); the generator minimises mean generator(f(fake)).
-Every function maps critic values [N] to losses [N]. To add an objective, add a row here and its entry in `numerics.py`.
+Every function maps critic values [N] to losses [N]. To add an objective, add a row here.
 """
 
+from __future__ import annotations
+
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from wganlib.errors import unknown
 
-from wganlib.errors import WganlibError
-from wganlib.methods.method import objective_terms
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Function = Callable[[Tensor], Tensor]
+Function = Callable[["Tensor"], "Tensor"]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One row of the table."""
+    """One row of the table: the critic's functions of generated and of real values, and the generator's.
+
+    `formulas`: the three as text, of f, r and f, for docs/parts.md; a test computes what they say. `version`: raise it when
+    the numbers of the row change; its runs, and no others, get another key and are trained again.
+    """
 
     critic_fake: Function
     critic_real: Function
     generator: Function
     source: str
+    formulas: tuple[str, str, str] = ("", "", "")
+    version: int = 1
 
 
-def mirrored(phi: Function, source: str) -> Objective:
+def mirrored(phi: Function, source: str, formulas: tuple[str, str] = ("", "")) -> Objective:
     """A Lipschitz GAN: the critic's function of reals is phi(-x), the generator minimises -f (Zhou et al. 2019, section 4).
 
+    `formulas`: phi(f) and phi(-r) as text.
+
+    >>> import torch
     >>> row = mirrored(lambda x: torch.exp(x / 2), "mine")
     >>> critic_loss(row, real=torch.zeros(3), fake=torch.zeros(3))
     tensor(2.)
     """
-    return Objective(phi, lambda x: phi(-x), torch.neg, source)
+    return Objective(phi, lambda x: phi(-x), lambda x: -x, source, (*formulas, "−f"))
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x)), which is -log(1 - sigmoid(x)) and -log sigmoid(-x)."""
+    import torch
+
+    return torch.nn.functional.softplus(x)
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "minimax_gan": Objective(F.softplus, lambda x: F.softplus(-x), lambda x: -F.softplus(x), "Goodfellow et al. 2014, eq. 1"),
-    "nonsaturating_gan": Objective(F.softplus, lambda x: F.softplus(-x), lambda x: F.softplus(-x), "Goodfellow et al. 2014"),
+    "minimax_gan": Objective(
+        softplus,
+        lambda x: softplus(-x),
+        lambda x: -softplus(x),
+        "Goodfellow et al. 2014, eq. 1",
+        ("−log(1 − σ(f))", "−log(σ(r))", "log(1 − σ(f))"),
+    ),
+    "nonsaturating_gan": Objective(
+        softplus,
+        lambda x: softplus(-x),
+        lambda x: softplus(-x),
+        "Goodfellow et al. 2014",
+        ("−log(1 − σ(f))", "−log(σ(r))", "−log(σ(f))"),
+    ),
     "lsgan": Objective(
         lambda x: x**2 / 2,
         lambda x: (x - 1) ** 2 / 2,
         lambda x: (x - 1) ** 2,
-        "Mao et al. 2017, as in Gulrajani et al. 2017, code",
+        "Mao et al. 2017, as in WGAN-GP's code",
+        ("½ f²", "½ (r − 1)²", "(f − 1)²"),
     ),
-    "hinge": mirrored(lambda x: F.relu(1 + x), "Lim and Ye 2017; Zhou et al. 2019: phi = max(0, x + 1)"),
-    "wgan": mirrored(lambda x: x, "Arjovsky et al. 2017, eq. 3"),
-    "log_sigmoid": mirrored(F.softplus, "Zhou et al. 2019: phi = -log sigmoid(-x)"),
-    "sqrt": mirrored(lambda x: x + torch.sqrt(x**2 + 1), "Zhou et al. 2019: phi = x + sqrt(x^2 + 1)"),
-    "exp": mirrored(torch.exp, "Zhou et al. 2019: phi = exp(x)"),
-    "quadratic": mirrored(lambda x: (x + 1) ** 2, "Zhou et al. 2019: phi = (x + 1)^2, generator as in the paper"),
+    "hinge": mirrored(lambda x: (1 + x).relu(), "Lim and Ye 2017; LGAN, Table 2", ("max(0, 1 + f)", "max(0, 1 − r)")),
+    "wgan": mirrored(lambda x: x, "WGAN, eq. 3", ("f", "−r")),
+    "log_sigmoid": mirrored(softplus, "LGAN, φ = −log(σ(−x))", ("−log(σ(−f))", "−log(σ(r))")),
+    "sqrt": mirrored(lambda x: x + (x**2 + 1).sqrt(), "LGAN, φ = x + √(x² + 1)", ("f + √(f² + 1)", "√(r² + 1) − r")),
+    "exp": mirrored(lambda x: x.exp(), "LGAN, φ = exp(x)", ("exp(f)", "exp(−r)")),
+    "quadratic": mirrored(lambda x: (x + 1) ** 2, "LGAN, φ = (x + 1)², generator as in the paper", ("(f + 1)²", "(r − 1)²")),
     "quadratic_lsgan": Objective(
         lambda x: (x + 1) ** 2,
         lambda x: (x - 1) ** 2,
         lambda x: (x - 1) ** 2,
-        "Zhou et al. 2019, code: LSGAN with targets -1 and 1",
+        "LGAN's code, φ = (x + 1)²; LSGAN of its Figure 1",
+        ("(f + 1)²", "(r − 1)²", "(f − 1)²"),
     ),
 }
+"""Sources as in docs/parts.md: WGAN is Arjovsky et al. 2017, WGAN-GP Gulrajani et al. 2017, LGAN Zhou et al. 2019."""
+
+_TERM = re.compile(r"\s*(?:([0-9]+\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*\*\s*)?([A-Za-z_][A-Za-z_0-9]*)\s*(?:\+|$)")
+
+
+def objective_terms(text: str) -> list[tuple[float, str]]:
+    """Weights and names of an objective's terms.
+
+    >>> objective_terms("exp + 0.5*sqrt")
+    [(1.0, 'exp'), (0.5, 'sqrt')]
+
+    Raises:
+        ValueError: an unknown name, a term that is not `name` or `weight*name`, a weight of zero, a name that stands twice.
+    """
+    form = "write a name such as 'wgan', or a sum such as 'exp+0.5*sqrt'"
+    terms: list[tuple[float, str]] = []
+    position = 0
+    while position < len(text) or text[-1:] in ("", "+"):
+        match = _TERM.match(text, position)
+        if match is None:
+            term = text[position:].partition("+")[0].strip()
+            raise ValueError(f"objective {text!r}: the term {term!r} is not a name with or without a weight; {form}")
+        weight, name = float(match[1] or 1.0), match[2]
+        if name not in OBJECTIVES:
+            raise ValueError(str(unknown("objective", name, OBJECTIVES)))
+        if weight == 0 or not math.isfinite(weight):
+            raise ValueError(f"objective {text!r}: the weight of {name!r} must be above 0 and finite, found {match[1][:20]}")
+        if name in [other for _, other in terms]:
+            raise ValueError(f"objective {text!r}: {name!r} stands twice; add its weights up")
+        terms.append((weight, name))
+        position = match.end()
+    return terms
 
 
 def objective(text: str) -> Objective:
@@ -67,19 +132,21 @@ def objective(text: str) -> Objective:
     The critic's functions of a sum are the weighted sums of its terms', the generator's is their weighted mean: sums of
     Lipschitz GANs keep the generator's -f, and "0.5*nonsaturating_gan" halves the critic's loss alone.
 
+    >>> import torch
     >>> round(float(critic_loss(objective("wgan+0.5*exp"), real=torch.zeros(1), fake=torch.zeros(1))), 6)
     1.0
 
     Raises:
         ValueError: no such row, or an ill-formed sum.
-        WganlibError: `numerics.py` names an objective that has no row here.
     """
-    terms = [(weight, _row(name)) for weight, name in objective_terms(text)]
+    terms = [(weight, OBJECTIVES[name]) for weight, name in objective_terms(text)]
     if terms == [(1.0, terms[0][1])]:
         return terms[0][1]
     total = sum(weight for weight, _ in terms)
 
     def weighted(values: list[tuple[float, Tensor]]) -> Tensor:
+        import torch
+
         return torch.stack([weight * value for weight, value in values]).sum(dim=0)
 
     return Objective(
@@ -90,15 +157,10 @@ def objective(text: str) -> Objective:
     )
 
 
-def _row(name: str) -> Objective:
-    if name not in OBJECTIVES:
-        raise WganlibError(f"objective {name!r} stands in numerics.py but not in objectives.py: add its row there")
-    return OBJECTIVES[name]
-
-
 def critic_loss(row: Objective, real: Tensor, fake: Tensor) -> Tensor:
     """The critic's loss, a scalar, from its values on real [N] and generated [M] examples.
 
+    >>> import torch
     >>> critic_loss(OBJECTIVES["wgan"], real=torch.tensor([2.0, 4.0]), fake=torch.tensor([1.0]))
     tensor(-2.)
     """
@@ -108,6 +170,7 @@ def critic_loss(row: Objective, real: Tensor, fake: Tensor) -> Tensor:
 def generator_loss(row: Objective, fake: Tensor) -> Tensor:
     """The generator's loss, a scalar, from the critic's values on generated examples [M].
 
+    >>> import torch
     >>> generator_loss(OBJECTIVES["wgan"], torch.tensor([1.0, 3.0]))
     tensor(-2.)
     """
@@ -116,7 +179,9 @@ def generator_loss(row: Objective, fake: Tensor) -> Tensor:
 
 def auxiliary_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """AC-GAN's classification loss (Odena et al. 2017), a scalar, from class logits [N, classes] and labels [N]."""
-    return F.cross_entropy(logits, labels)
+    import torch
+
+    return torch.nn.functional.cross_entropy(logits, labels)
 
 
 @dataclass(frozen=True)
@@ -148,6 +213,8 @@ def condition_11(row: Objective, limit: float = 10.0, count: int = 4001) -> Cond
     >>> condition_11(OBJECTIVES["exp"]).holds, condition_11(OBJECTIVES["hinge"]).holds
     (True, False)
     """
+    import torch
+
     grid = torch.linspace(-limit, limit, count, dtype=torch.float64)
     on_fakes, on_reals = _slopes(row.critic_fake, grid), _slopes(row.critic_real, grid)
     total = on_fakes + on_reals
@@ -167,6 +234,8 @@ def condition_11(row: Objective, limit: float = 10.0, count: int = 4001) -> Cond
 
 
 def _slopes(function: Function, grid: Tensor) -> Tensor:
+    import torch
+
     x = grid.clone().requires_grad_()
     (slopes,) = torch.autograd.grad(function(x).sum(), x)
     return slopes

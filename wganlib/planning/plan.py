@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from wganlib.architectures import random_set
-from wganlib.datasets.sources import BY_HAND, data_root, inception_weights, there
+from wganlib.datasets import DATASETS
+from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.files import read_json
@@ -144,7 +145,7 @@ class Plan:
         stacked = (run for stack in self.stacks.values() for run in stack.runs)
         for spec in {spec.dataset.name: spec.dataset for spec in (*self.runs.values(), *stacked)}.values():
             if not there(spec.name):
-                how = "see docs/data.md" if spec.name in BY_HAND else f"wganlib data fetch {spec.name}"
+                how = "see docs/data.md" if DATASETS[spec.name].by_hand else f"wganlib data fetch {spec.name}"
                 found.append(f"data set {spec.name!r} is not below {data_root()} ({how})")
         if any(how.network == "inception" for _, how, _ in self._scorings.values()) and not inception_weights().exists():
             found.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")

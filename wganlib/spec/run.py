@@ -2,23 +2,57 @@
 
 import hashlib
 import re
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from wganlib.architectures import ArchitectureSpec, check, normalizations
+from wganlib.datasets import DATASETS
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
-from wganlib.fields import Part, PositiveInt
+from wganlib.fields import Part, PositiveInt, one_of
 from wganlib.methods.method import GradientPenalty, MethodSpec, SpectralNormalization
-from wganlib.numerics import NUMERICS
 
-Record = Literal["critic_step_cosine", "critic_values", "held_out_loss"]
+
+class Record(NamedTuple):
+    """What a training may record beside its losses: the columns of its history, and how docs/parts.md explains them.
+
+    `version`: raise it when the numbers in the columns change; the runs that record them get another key.
+    """
+
+    columns: tuple[str, ...]
+    meaning: str
+    source: str
+    version: int = 1
+
+
+RECORDS: dict[str, Record] = {
+    "critic_step_cosine": Record(
+        ("critic_step_cosine",),
+        "cosine between the last critic step, before clipping, and the negative gradient of the critic's loss, all parameters "
+        "as one vector: 1 for gradient descent, below 0 uphill",
+        "WGAN, section 4.2",
+    ),
+    "critic_values": Record(
+        ("critic_real_mean", "critic_fake_mean"),
+        "means of the critic over the real and the generated batch of the last critic step, before its update",
+        "LGAN, Figure 6",
+    ),
+    "held_out_loss": Record(
+        ("training_critic_loss", "held_out_critic_loss"),
+        "the critic's loss after the iteration, penalty included, on the first N training and the first N held-out examples, "
+        "N = min(1000, size of either part), whole batches alone",
+        "WGAN-GP, Figure 5 (which plots the negative)",
+    ),
+}
+"""In alphabetical order; `wganlib.training.records` and the trainer compute them."""
 
 
 class Spec(Part):
     """One training: data set x architecture x method x budget x seed."""
 
+    version: ClassVar[int] = 1
+    """Of the training itself. Raise it when a change in the code changes the numbers of every run; see `numerics`."""
     dataset: DatasetSpec
     architecture: ArchitectureSpec
     method: MethodSpec
@@ -27,18 +61,22 @@ class Spec(Part):
     log_every: PositiveInt = 10
     snapshots: tuple[PositiveInt, ...] = ()
     numerics: dict[str, int] = {}
-    """The entries of NUMERICS that this run uses; filled in when left out."""
-    record: tuple[Record, ...] | None = None
-    """What the history holds beside losses, in alphabetical order: see `training.records`. The training stays as it is."""
+    """The versions of the parts that this run uses; filled in when left out.
+
+    Each part has its own (`version`, beside its definition) and raises it when its numbers change: the runs that use it, and no
+    others, get another key and are trained again. Golden trajectories guard it (tests/methods/test_numerics.py).
+    """
+    record: tuple[str, ...] | None = None
+    """What the history holds beside losses, rows of `RECORDS` in alphabetical order. The training stays as it is."""
 
     @field_validator("record")
     @classmethod
-    def _distinct(cls, value: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
+    def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value is None:
             return None
         if not value or len(set(value)) < len(value):
-            raise ValueError(f"found {list(value)}, allowed are {', '.join(get_args(Record))}, each once: or leave record out")
-        return tuple(sorted(value))
+            raise ValueError(f"found {list(value)}, allowed are {', '.join(RECORDS)}, each once: or leave record out")
+        return tuple(sorted(one_of("record", name, RECORDS) for name in value))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -78,20 +116,19 @@ class Spec(Part):
             raise ValueError("the critic of a conditional architecture classifies: set method.auxiliary, found none")
 
     def _current_numerics(self) -> dict[str, int]:
-        used = (
-            "training",
-            *self.method.numerics(),
-            f"architecture:{self.architecture.family}",
-            f"dataset:{self.dataset.name}",
-            *(f"record:{name}" for name in self.record or ()),
-        )
-        return {key: NUMERICS[key] for key in used}
+        return {
+            "training": self.version,
+            **self.method.numerics(),
+            f"architecture:{self.architecture.family}": self.architecture.version,
+            f"dataset:{self.dataset.name}": DATASETS[self.dataset.name].version,
+            **{f"record:{name}": RECORDS[name].version for name in self.record or ()},
+        }
 
     def check_current(self, where: str) -> None:
         """Refuse a spec whose numbers this version of the library cannot make.
 
         Raises:
-            WganlibError: `numerics` differs from the table in `wganlib.numerics`.
+            WganlibError: `numerics` differs from the versions of the parts.
         """
         current = self._current_numerics()
         if self.numerics != current:

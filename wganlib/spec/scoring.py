@@ -1,19 +1,38 @@
 """How samples of a run are scored, and by which classifier. Importing this needs no torch."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from wganlib.datasets import DATASETS
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.fields import Part, PositiveInt
-from wganlib.numerics import NUMERICS
 
 Pixels = Literal["127.5", "127.995", "float"]
+Network = Literal["classifier", "inception", "none"]
+Measure = Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"]
+
+SCORE_VERSIONS: dict[Network | Measure, int] = {
+    "classifier": 1,
+    "inception": 1,
+    "none": 1,
+    "kernel_distance": 1,
+    "similarity": 2,
+    "coverage": 1,
+    "ngrams": 2,
+    "transport": 1,
+}
+"""Raise a version when the numbers of that score change: what it scored, and nothing else, is scored again."""
 
 
 class ClassifierSpec(Part):
-    """The classifier whose outputs and features stand for Inception's on a data set."""
+    """The classifier whose outputs and features stand for Inception's on a data set.
 
+    `version`, `resnet_version`: of the small and of the residual network; raise it when its numbers change.
+    """
+
+    version: ClassVar[int] = 1
+    resnet_version: ClassVar[int] = 1
     dataset: DatasetSpec
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
@@ -27,9 +46,10 @@ class ClassifierSpec(Part):
     def _filled(self) -> Self:
         self._check_judged()
         if not self.numerics:
-            network = "classifier" if self.resnet_width is None else "classifier_resnet"
-            used = (network, *(f"dataset:{data.name}" for data in (self.dataset, self.judged) if data))
-            object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
+            small = self.resnet_width is None
+            network = {"classifier": self.version} if small else {"classifier_resnet": self.resnet_version}
+            data = {f"dataset:{data.name}": DATASETS[data.name].version for data in (self.dataset, self.judged) if data}
+            object.__setattr__(self, "numerics", network | data)
         return self
 
     def _check_judged(self) -> None:
@@ -64,14 +84,14 @@ class ClassifierSpec(Part):
 class ScoringSpec(Part):
     """How samples of a run are scored."""
 
-    network: Literal["classifier", "inception", "none"]
+    network: Network
     """`inception` comes beside the classifier; `none` is for data without images, which have measures alone."""
     num_samples: Annotated[int, Field(ge=2)]
     splits: PositiveInt
     batch_size: Annotated[int, Field(ge=2)] = 100
     """Samples are generated in batches of this size, whose statistics batch norm uses."""
     numerics: dict[str, int] = {}
-    measures: tuple[Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"], ...] | None = None
+    measures: tuple[Measure, ...] | None = None
     """Further scores: see `wganlib.scoring.measures`."""
     snapshot_measures: Literal[True] | None = None
     """Snapshots and the untrained generator get every score and measure that the trained generator gets."""
@@ -85,8 +105,8 @@ class ScoringSpec(Part):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if not self.numerics:
-            used = [f"score:{self.network}", *(f"score:{name}" for name in self.measures or ())]
-            object.__setattr__(self, "numerics", {key: NUMERICS[key] for key in used})
+            used = {f"score:{name}": SCORE_VERSIONS[name] for name in (self.network, *(self.measures or ()))}
+            object.__setattr__(self, "numerics", used)
         if self.network == "none" and not self.measures:
             raise ValueError("network 'none' scores nothing by itself: choose measures (ngrams for text, transport for points)")
         if self.num_samples % self.splits or self.num_samples // self.splits < 2:

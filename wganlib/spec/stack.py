@@ -1,7 +1,7 @@
 """Stacks: runs of one form that are trained as one program. Importing this needs no torch."""
 
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,6 @@ from wganlib import architectures
 from wganlib.errors import WganlibError
 from wganlib.fields import Part
 from wganlib.methods.method import GradientPenalty
-from wganlib.numerics import NUMERICS
 from wganlib.spec.run import Spec
 
 Form = tuple[object, ...]
@@ -36,9 +35,11 @@ def form(spec: Spec) -> Form:
 class StackSpec(Part):
     """Runs that are trained as one program: equal in form, they share no number, so that each trains as it would alone."""
 
+    version: ClassVar[int] = 1
+    """Of stacked training. Raise it when its numbers change and those of runs that are trained alone do not."""
     runs: Annotated[tuple[Spec, ...], Field(min_length=1)]
     numerics: dict[str, int] = {}
-    """The entry of NUMERICS for stacked training; the runs carry their own."""
+    """The version of stacked training; the runs carry their own."""
 
     @model_validator(mode="after")
     def _equal(self) -> Self:
@@ -66,12 +67,12 @@ class StackSpec(Part):
         if len({run.key for run in self.runs}) != len(self.runs):
             raise ValueError("runs must be distinct")
         if not self.numerics:
-            object.__setattr__(self, "numerics", {"stack": NUMERICS["stack"]})
+            object.__setattr__(self, "numerics", {"stack": self.version})
         return self
 
     def check_current(self, where: str) -> None:
         """Refuse runs whose numbers this version of the library cannot make; see `Spec.check_current`."""
-        if self.numerics != {"stack": NUMERICS["stack"]}:
+        if self.numerics != {"stack": self.version}:
             raise WganlibError(f"{where}: made for another version of the library: {self.numerics} differs; plan it again")
         for index, run in enumerate(self.runs):
             run.check_current(f"{where}: runs.{index}")

@@ -13,26 +13,19 @@ from torch import Tensor
 
 from wganlib.datasets.dataset import Dataset
 from wganlib.errors import WganlibError
-from wganlib.spec.run import Record
-
-COLUMNS: dict[Record, tuple[str, ...]] = {
-    "critic_step_cosine": ("critic_step_cosine",),
-    "critic_values": ("critic_real_mean", "critic_fake_mean"),
-    "held_out_loss": ("training_critic_loss", "held_out_critic_loss"),
-}
-"""The history's columns of each."""
+from wganlib.spec.run import RECORDS
 
 COMPARED = 1000
 """Most examples of either part on which the critic's losses are compared."""
 
 
-def columns(record: tuple[Record, ...] | None) -> tuple[str, ...]:
+def columns(record: tuple[str, ...] | None) -> tuple[str, ...]:
     """The history's further columns, in order.
 
     >>> columns(("critic_values",))
     ('critic_real_mean', 'critic_fake_mean')
     """
-    return tuple(column for name in record or () for column in COLUMNS[name])
+    return tuple(column for name in record or () for column in RECORDS[name].columns)
 
 
 def step_cosine(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:

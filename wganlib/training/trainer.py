@@ -160,7 +160,7 @@ class Trainer:
         images, size, found = self.images, self.spec.method.batch_size, {}
         parts = ((images.train, images.train_labels), (images.test, images.test_labels))
         self.critic.eval()  # spectral norm alone differs: no power iteration
-        for column, (examples, labels) in zip(records.COLUMNS["held_out_loss"], parts, strict=True):
+        for column, (examples, labels) in zip(records.columns(("held_out_loss",)), parts, strict=True):
             data = stream(self.spec.seed, "held_out", "cpu", self.iteration, 0)
             noise = stream(self.spec.seed, "held_out", self.device, self.iteration, 1)
             batches = (slice(start, start + size) for start in range(0, self.compared - size + 1, size))
