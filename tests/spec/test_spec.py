@@ -283,7 +283,7 @@ def test_two_experiments_share_a_run(tmp_path):
             ["runs_of.table2.method", "did you mean 'wgan_gp'"],
         ),
         ("experiments/check.yaml", "runs_of", {"check": {}}, ["runs_of", "unknown experiment at scale demo 'check'"]),
-        ("experiments/pilot.yaml", "reports", ["table1"], ["'table1' is already made by experiment"]),
+        ("experiments/pilot.yaml", "reports", ["table1"], ["reports: unknown key", "did you mean 'report'"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", -1.0e-3, ["learning_rate", "-0.001"]),
         ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", "1e-4", ["learning_rate", "number", "1e-4"]),
         ("scales/demo.yaml", "methods.wgan_gq", {"critic_steps": 1}, ["unknown method 'wgan_gq'", "did you mean 'wgan_gp'"]),
