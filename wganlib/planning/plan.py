@@ -13,7 +13,7 @@ from wganlib.datasets import DATASETS
 from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
-from wganlib.files import read_json
+from wganlib.files import from_json, read_json
 from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.experiment import (
     GRID_LABELS,
@@ -197,12 +197,18 @@ class Plan:
         self.experiments[experiment.name] = experiment
 
 
-def load_plan(params: Path, scale: str | None = None) -> Plan:
+def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
     """Read the parameters below `params` and expand every experiment that exists at the scale (default: that of config.yaml).
 
     Raises:
-        WganlibError: an unknown scale or method, a misspelt key, a value that is not allowed.
+        WganlibError: no such folder, an unknown scale or method, a misspelt key, a value that is not allowed.
     """
+    params = Path(params)
+    if not (params / "scales").is_dir():
+        raise WganlibError(
+            f"{params / 'scales'}: no such folder; run this in the project's folder, or name its folder `params` "
+            "(--params DIR, in Python load_plan(DIR))"
+        )
     if scale is None:
         scale = parse(Config, read_yaml(params / "config.yaml"), str(params / "config.yaml")).scale
     scale_paths = {path.stem: path for path in sorted((params / "scales").glob("*.yaml"))}
@@ -329,12 +335,12 @@ def read_spec(model: type[Model], source: str, where: str) -> Model:
     """A spec of a run, a classifier or a scoring, from JSON text or from the path of a file that holds it.
 
     Raises:
-        WganlibError: it is missing, is not JSON, or does not fit the model.
+        WganlibError: it is missing, is not JSON, has a key twice, or does not fit the model.
     """
     if not source.lstrip().startswith("{"):
         return parse(model, read_json(Path(source)), source)
     try:
-        value = json.loads(source)
+        value = from_json(source, where)
     except ValueError as error:
         raise WganlibError(f"{where}: not readable as JSON ({error})") from None
     return parse(model, value, where)
