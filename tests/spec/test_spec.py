@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from wganlib import architectures
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.architectures.layers import forward_flops, weight_layers
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError

@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wganlib.architectures.dcgan import CifarDcganSpec, MnistSpec
-from wganlib.architectures.language import LanguageSpec
+from wganlib.architectures.families.dcgan import CifarDcganSpec, MnistSpec
+from wganlib.architectures.families.language import LanguageSpec
+from wganlib.architectures.families.lsun64 import Lsun64Spec
+from wganlib.architectures.families.random_set import RandomSetSpec
+from wganlib.architectures.families.resnet import CifarResnetSpec, LsunResnetSpec
+from wganlib.architectures.families.toy import ToySpec
+from wganlib.architectures.families.wgan import WganSpec
 from wganlib.architectures.layers import Layer, Nodes, Norm, Op, final_shape, leaves, parameter_count
-from wganlib.architectures.lsun64 import Lsun64Spec
-from wganlib.architectures.random_set import RandomSetSpec
-from wganlib.architectures.resnet import CifarResnetSpec, LsunResnetSpec
-from wganlib.architectures.toy import ToySpec
-from wganlib.architectures.wgan import WganSpec
 from wganlib.datasets import DataShape
 
 ArchitectureSpec = Annotated[

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.datasets import DATASETS
 from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
