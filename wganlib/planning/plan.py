@@ -204,14 +204,8 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
         WganlibError: no such folder, an unknown scale or method, a misspelt key, a value that is not allowed.
     """
     params = Path(params)
-    if not (params / "scales").is_dir():
-        raise WganlibError(
-            f"{params / 'scales'}: no such folder; run this in the project's folder, or name its folder `params` "
-            "(--params DIR, in Python load_plan(DIR))"
-        )
-    if scale is None:
-        scale = parse(Config, read_yaml(params / "config.yaml"), str(params / "config.yaml")).scale
-    scale_paths = {path.stem: path for path in sorted((params / "scales").glob("*.yaml"))}
+    scale = scale or configured_scale(params)
+    scale_paths = {path.stem: path for path in sorted(_scales(params).glob("*.yaml"))}
     if scale not in scale_paths:
         raise unknown("scale", scale, scale_paths)
     scale_params = parse(ScaleParams, read_yaml(scale_paths[scale]), str(scale_paths[scale]))
@@ -233,6 +227,25 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
         _check_thresholds(experiment, f"{where}: scales.{scale}")
         plan.add(experiment, where)
     return plan
+
+
+def configured_scale(params: Path) -> str:
+    """The scale that stands in config.yaml.
+
+    Raises:
+        WganlibError: no such folder, or the file is missing or wrong.
+    """
+    path = _scales(params).parent / "config.yaml"
+    return parse(Config, read_yaml(path), str(path)).scale
+
+
+def _scales(params: Path) -> Path:
+    if not (params / "scales").is_dir():
+        raise WganlibError(
+            f"{params / 'scales'}: no such folder; run this in the project's folder, or name its folder of parameters "
+            "(--params DIR, in Python `params`)"
+        )
+    return params / "scales"
 
 
 class _Folder:
