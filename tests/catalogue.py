@@ -6,7 +6,7 @@ the layers' shapes, where they state none; shown in docs/parts.md.
 
 from typing import Any, NamedTuple
 
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.datasets.spec import DatasetSpec
 
 BEDROOMS = {"name": "lsun_bedrooms", "image_size": 64}

@@ -13,7 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse

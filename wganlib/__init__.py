@@ -1,8 +1,48 @@
-"""Objectives, constraints, architectures, training and scores for Wasserstein, gradient-penalty and Lipschitz GANs."""
+"""Objectives, constraints, architectures, training and scores for Wasserstein, gradient-penalty and Lipschitz GANs.
 
-from importlib.metadata import PackageNotFoundError, version
+What stands here is the Python page, docs/python.md; each name is loaded when it is first used, so that importing is quick.
+"""
 
-try:
-    __version__ = version("wganlib")
-except PackageNotFoundError:  # a checkout that was not installed, such as a copy carried to a GPU machine
-    __version__ = "0+unknown"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from wganlib.version import __version__
+
+if TYPE_CHECKING:
+    from wganlib import architectures
+    from wganlib.api import load_generator, read_results, score, train
+    from wganlib.errors import WganlibError
+    from wganlib.methods import constraints, objectives
+    from wganlib.planning.plan import load_plan
+
+__all__ = [
+    "WganlibError",
+    "__version__",
+    "architectures",
+    "constraints",
+    "load_generator",
+    "load_plan",
+    "objectives",
+    "read_results",
+    "score",
+    "train",
+]
+
+_PARTS = {"architectures": "wganlib", "constraints": "wganlib.methods", "objectives": "wganlib.methods"}
+_NAMES = {
+    "WganlibError": "wganlib.errors",
+    "load_plan": "wganlib.planning.plan",
+    **dict.fromkeys(("load_generator", "read_results", "score", "train"), "wganlib.api"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        return import_module(f"{_PARTS[name]}.{name}")
+    if name in _NAMES:
+        return getattr(import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'wganlib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

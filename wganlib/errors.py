@@ -52,8 +52,6 @@ def _first_problem(model: type[BaseModel], error: ValidationError, value: Any) -
         return f"{path}: required key is missing{more}"
     message = first["msg"].removeprefix("Value error, ")
     found = first["input"]
-    if first["type"] == "float_type" and _looks_like_a_number(found):
-        message += " (YAML reads 1e-4 as text: write 1.0e-4)"
     # Messages of our own name what they found.
     own = first["type"] == "value_error" or isinstance(found, dict)
     shown = "" if own else f", found {json.dumps(found, default=str)[:80]}"
@@ -70,14 +68,6 @@ def _written(location: tuple[int | str, ...], value: Any, names_a_key: bool) -> 
         if known or (names_a_key and index == len(location) - 1):
             path.append(str(part))
     return path
-
-
-def _looks_like_a_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _names_in(model: type[BaseModel]) -> list[str]:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,10 +53,10 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        WganlibError: the file is missing or is not JSON.
+        WganlibError: the file is missing or is not JSON, or a key stands twice in an object.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -64,6 +65,44 @@ def read_json(path: Path) -> Any:
         raise WganlibError(
             f"{path}: not readable as JSON ({error}); delete it, if a command made it, and run that again"
         ) from None
+
+
+def from_json(text: str, where: str) -> Any:
+    """Plain data of JSON text; `where` names it in messages.
+
+    Raises:
+        WganlibError: a key stands twice in an object.
+        ValueError: the text is not JSON.
+    """
+    repeated = False
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        made = dict(pairs)
+        repeated |= len(made) < len(pairs)
+        return made
+
+    value = json.loads(text, object_pairs_hook=distinct)
+    if repeated:
+        key, line = _repeated_key(text)
+        raise WganlibError(f"{where}:{line}: key {key!r} stands twice in its object; keep one of them")
+    return value
+
+
+def _repeated_key(text: str) -> tuple[str, int]:
+    """The first key that stands in its object a second time, and the line of that."""
+    objects: list[set[str]] = []
+    for token in re.finditer(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]', text):
+        if token[0] == "{":
+            objects.append(set())
+        elif token[0] == "}":
+            objects.pop()
+        elif token[2]:
+            key = json.loads(token[1])
+            if key in objects[-1]:
+                return key, text.count("\n", 0, token.start()) + 1
+            objects[-1].add(key)
+    raise AssertionError("no key stands twice")
 
 
 def file_sha256(path: Path) -> str:

@@ -36,7 +36,7 @@ from wganlib.training.networks import build_critic
 
 @pytest.mark.parametrize("data", ["gaussians8", "gaussians25"])
 def test_the_modes_are_those_of_the_data(data: str) -> None:
-    places = gp_fig1a.modes(data)
+    places = maps.modes(data)
     assert places is not None
     centres, half_way = places
     real = maps.samples(trained(toy(data), lambda x: x[:, 0]), 5000)[0].numpy()
@@ -55,7 +55,7 @@ SURFACES = {"grid": 31, "limit": 3.0, "samples": 200}
 def test_surfaces_of_known_critics() -> None:
     clipped = toy(constraint={"kind": "clipping", "limit": 0.01})
     quadratic = member(clipped, lambda x: x[:, 0] ** 2 - x[:, 0] * x[:, 1] + 3, data="8 Gaussians", method="clipping")
-    centres = torch.tensor(gp_fig1a.modes("gaussians8")[0], dtype=torch.float32)  # type: ignore[index]
+    centres = torch.tensor(maps.modes("gaussians8")[0], dtype=torch.float32)  # type: ignore[index]
     peaks = member(
         toy(), lambda x: torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), data="8 Gaussians", method="penalty"
     )
@@ -163,7 +163,7 @@ def test_found_modes() -> None:
     assert gp_toy_training.modes_found(points, centres, 0.1) == 0.5
     # A cloud over all modes finds none of them.
     cloud = np.random.default_rng(0).normal(size=(2000, 2))
-    grid = gp_fig1a.modes("gaussians25")
+    grid = maps.modes("gaussians25")
     assert grid is not None
     assert gp_toy_training.modes_found(cloud, grid[0], 4 * gp_toy_training.STD["gaussians25"]) < 0.7
     assert gp_toy_training.modes_found(grid[0], grid[0], 4 * gp_toy_training.STD["gaussians25"]) == 1

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, edit_yaml, environment, four_run_project, results_of, snakemake, snakemake_command, trainings
 
-from wganlib.architectures.random_set import FACTORS
+from wganlib.architectures.families.random_set import FACTORS
 from wganlib.planning.plan import load_plan
 
 

@@ -1,32 +1,46 @@
 """From an architecture and a shape of data to modules with initial weights."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from wganlib import architectures
-from wganlib.architectures import ArchitectureSpec
+from wganlib.architectures.layers import Architecture
 from wganlib.architectures.modules import Linear, Stack, Weights
 from wganlib.datasets import DataShape
+from wganlib.streams import stream as random_stream
 
 
-def build_generator(architecture: ArchitectureSpec, data: DataShape, stream: torch.Generator) -> Stack | None:
+class Pair(NamedTuple):
+    """A generator, noise [N, latent_size] -> examples [N, ...], and its critic, examples -> values [N, 1]."""
+
+    generator: Stack | None
+    critic: Stack
+    latent_size: int
+
+
+def build_pair(architecture: Architecture, data: DataShape, seed: int) -> Pair:
+    """Both networks with the initial weights of a run of this seed."""
+    stream = random_stream(seed, "init")
+    generator = build_generator(architecture, data, stream)
+    return Pair(generator, build_critic(architecture, data, stream), architecture.latent_size)
+
+
+def build_generator(architecture: Architecture, data: DataShape, stream: torch.Generator) -> Stack | None:
     """The generator with initial weights drawn from `stream`: noise [N, latent_size] -> examples [N, ...] of the data's shape.
 
     None for the toys' generators that have no network. A conditional generator takes labels [N] as its second argument.
     """
-    nodes, inputs = architectures.nodes(architecture, data, "generator")
-    return Stack(nodes, inputs, stream, data.classes) if nodes else None
+    nodes = architecture.generator_nodes(data)
+    return Stack(nodes, (architecture.latent_size,), stream, data.classes) if nodes else None
 
 
-def build_critic(architecture: ArchitectureSpec, data: DataShape, stream: torch.Generator) -> Stack:
+def build_critic(architecture: Architecture, data: DataShape, stream: torch.Generator) -> Stack:
     """The critic with initial weights drawn from `stream`: examples [N, ...] -> values [N, 1].
 
     A conditional critic gives [N, 1 + classes]: the value, then the class logits.
     """
-    nodes, inputs = architectures.nodes(architecture, data, "critic")
-    return Stack(nodes, inputs, stream, data.classes)
+    return Stack(architecture.critic_nodes(data), data.shape, stream, data.classes)
 
 
 def spectrally_normalize(critic: nn.Module, stream: torch.Generator) -> None:

@@ -5,7 +5,7 @@ A network is a list of nodes. Shapes leave the batch out and have channels first
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from wganlib.datasets import DataShape
 from wganlib.fields import Nonlinearity, Normalization
@@ -110,6 +110,17 @@ Node = Layer | Norm | Op | Residual | Dense | Heads
 Nodes = Sequence[Node]
 
 
+class Architecture(Protocol):
+    """What every family's spec has."""
+
+    @property
+    def latent_size(self) -> int: ...
+
+    def generator_nodes(self, data: DataShape) -> Nodes: ...
+
+    def critic_nodes(self, data: DataShape) -> Nodes: ...
+
+
 def output_shape(node: Node, shape: Shape) -> Shape:
     """The shape that a node makes of an input's shape."""
     if isinstance(node, Layer):
@@ -212,6 +223,8 @@ def start_side(family: str, data: DataShape, factor: int, minimum: int) -> int:
     if data.kind != "images":
         raise ValueError(f"{family} makes images, found a data set of {data.kind}: use another architecture family")
     side = data.shape[-1]
+    if data.shape[-2] != side:
+        raise ValueError(f"{family} makes square images, found {data.shape[-2]} x {side}")
     if side % factor or side < minimum:
         raise ValueError(
             f"{family} makes images whose side is a multiple of {factor}, at least {minimum}: found image_size {side}"

@@ -329,6 +329,7 @@ class Stack(nn.Module):
 
     def __init__(self, nodes: Nodes, inputs: Shape, stream: torch.Generator, classes: int | None = None):
         super().__init__()
+        self.inputs = inputs
         for index, node in enumerate(nodes):
             name = f"op{index}" if isinstance(node, Op) else node.name
             self.add_module(name, _module(node, inputs, stream, classes))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from wganlib.architectures.random_set import FACTORS
+from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, SCORE_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError

@@ -1,10 +1,8 @@
 """Value surfaces of critics on three toys, the generator fixed at data plus unit noise (Gulrajani et al. 2017, Figure 1a)."""
 
-import math
-
 import numpy as np
 
-from wganlib.measuring.maps import assignment, axis, between, gradients, norms, r_squared, samples, surface, values
+from wganlib.measuring.maps import assignment, axis, between, gradients, modes, norms, r_squared, samples, surface, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import GradientPenalty
 from wganlib.reporting.content import Content, Picture, Tables, value_text
@@ -23,20 +21,6 @@ QUANTITIES = {
     ),
     "discrimination_margin": Quantity("the last, penalty less 5 times clipping's (no less than 0)", ">= 0"),
 }
-
-
-def modes(data: str) -> tuple[Array, Array] | None:
-    """Centres of the modes [M, 2] of a mixture and the points half way between neighbours [K, 2]; None for the roll."""
-    if data == "gaussians8":
-        angle = np.arange(8) * math.pi / 4
-        centres = 2 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        return centres, (centres + np.roll(centres, -1, axis=0)) / 2
-    if data == "gaussians25":
-        places = 2 / 2.828 * np.arange(-2, 3)
-        grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
-        between_rows, between_columns = (grid[1:] + grid[:-1]) / 2, (grid[:, 1:] + grid[:, :-1]) / 2
-        return grid.reshape(-1, 2), np.concatenate([between_rows.reshape(-1, 2), between_columns.reshape(-1, 2)])
-    return None
 
 
 def measure(study: Study) -> Findings:

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from wganlib.experiments.gp_fig1a import modes
-from wganlib.measuring.maps import assignment, samples
+from wganlib.measuring.maps import assignment, modes, samples
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.planes import plane, points

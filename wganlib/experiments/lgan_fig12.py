@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from wganlib.experiments.lgan_fig3 import rows, supports
-from wganlib.measuring.directions import image_cosines
+from wganlib.measuring.directions import gradient_rows, image_cosines, supports
 from wganlib.measuring.maps import assignment, gradients, norms
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.reporting.content import Content, Picture, Tables
@@ -54,7 +53,9 @@ def measure(study: Study) -> Findings:
                 findings.add("slope_spread_ratio", spread / best[member.seed][1], constraint, member.seed)
             if member is study.shown(constraint=constraint):
                 findings.arrays[f"cosines/{constraint}"] = found
-                findings.arrays[f"rows/{constraint}"] = rows(member, int(study.settings["steps"]))[:2].astype(np.float32)
+                findings.arrays[f"rows/{constraint}"] = gradient_rows(member, int(study.settings["steps"]))[:2].astype(
+                    np.float32
+                )
                 findings.facts |= {"images": member.run.data.notes["pairs"], "dataset": member.run.spec.dataset.name}
     return findings
 

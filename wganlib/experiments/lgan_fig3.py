@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from wganlib.measuring.directions import image_cosines, increments
+from wganlib.measuring.directions import gradient_rows, image_cosines, supports
 from wganlib.measuring.maps import assignment, gradients
-from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
+from wganlib.measuring.study import Array, Findings, Quantity, Study
 from wganlib.reporting.content import Content, Picture, Tables
 from wganlib.reporting.image_rows import column_titles, picture_rows
 from wganlib.reporting.style import figure
@@ -20,25 +20,6 @@ QUANTITIES = {
     "transport": Quantity("number of the ten that lead to the real image that exact transport gives them", ">= 6"),
     "agreement": Quantity("number of the ten that lead to the same real image with two objectives", ">= 8"),
 }
-
-
-def supports(member: Member) -> tuple[Array, Array]:
-    """The ten real and the ten generated images [10, C, H, W]."""
-    assert member.run.data.supports is not None
-    real, fake = member.run.data.supports
-    return real.double().numpy(), fake.double().numpy()
-
-
-def rows(member: Member, steps: int) -> Array:
-    """Ten rows of images [10, steps + 3, C, H, W]: generated, its gradient over its largest value, increments, nearest real."""
-    real, fake = supports(member)
-    slopes = gradients(member.run.critic, fake)
-    nearest = image_cosines(slopes, fake, real).argmax(axis=1)
-    pictures = []
-    for x, slope, y in zip(fake, slopes, real[nearest], strict=True):
-        shown = slope / np.abs(slope).max() if slope.any() else slope
-        pictures.append(np.concatenate([x[None], shown[None], increments(x, slope, y, steps), y[None]]))
-    return np.stack(pictures)
 
 
 def measure(study: Study) -> Findings:
@@ -57,7 +38,7 @@ def measure(study: Study) -> Findings:
                 findings.facts["dataset"] = member.run.spec.dataset.name
                 if "rows" not in findings.arrays:
                     findings.facts["rows"] = {"objective": objective, "seed": member.seed}
-                    findings.arrays["rows"] = rows(member, int(study.settings["steps"])).astype(np.float32)
+                    findings.arrays["rows"] = gradient_rows(member, int(study.settings["steps"])).astype(np.float32)
                     random = np.random.default_rng(0).normal(size=fake.shape)
                     findings.add("chance", image_cosines(random, fake, real).max(axis=1).mean())
     for (one, seed), (other, second) in itertools.combinations(leads, 2):

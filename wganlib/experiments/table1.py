@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wganlib import architectures
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.experiments.table2 import FACTOR_TITLES, level_title
 from wganlib.planning.plan import Experiment, Plan
 

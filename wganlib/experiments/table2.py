@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from wganlib.architectures.random_set import FACTORS
+from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.tables import ranking, read_table, split_sheets
 from wganlib.errors import parse
 from wganlib.files import read_json

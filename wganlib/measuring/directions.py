@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from wganlib.measuring.maps import norms
-from wganlib.measuring.study import Array
+from wganlib.measuring.maps import gradients, norms
+from wganlib.measuring.study import Array, Member
 
 
 def resultant(directions: Array) -> float:
@@ -41,3 +41,22 @@ def increments(fake: Array, gradient: Array, target: Array, steps: int) -> Array
     flat = gradient != 0
     unit = float(np.median((target - fake)[flat] / gradient[flat]))
     return np.stack([fake + unit * 1.5 * (i + 1) / steps * gradient for i in range(steps)])
+
+
+def supports(member: Member) -> tuple[Array, Array]:
+    """The ten real and the ten generated images [10, C, H, W]."""
+    assert member.run.data.supports is not None
+    real, fake = member.run.data.supports
+    return real.double().numpy(), fake.double().numpy()
+
+
+def gradient_rows(member: Member, steps: int) -> Array:
+    """Ten rows of images [10, steps + 3, C, H, W]: generated, its gradient over its largest value, increments, nearest real."""
+    real, fake = supports(member)
+    slopes = gradients(member.run.critic, fake)
+    nearest = image_cosines(slopes, fake, real).argmax(axis=1)
+    pictures = []
+    for x, slope, y in zip(fake, slopes, real[nearest], strict=True):
+        shown = slope / np.abs(slope).max() if slope.any() else slope
+        pictures.append(np.concatenate([x[None], shown[None], increments(x, slope, y, steps), y[None]]))
+    return np.stack(pictures)

@@ -1,5 +1,6 @@
 """Maps of a critic over the plane, its gradients, and exact transport between samples."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -93,3 +94,17 @@ def r_squared(design: Array, target: Array) -> float:
     solution, *_ = np.linalg.lstsq(design, target, rcond=None)
     residual = target - design @ solution
     return float(1 - residual.var() / target.var()) if target.var() > 0 else float("nan")
+
+
+def modes(data: str) -> tuple[Array, Array] | None:
+    """Centres of the modes [M, 2] of a mixture and the points half way between neighbours [K, 2]; None for the roll."""
+    if data == "gaussians8":
+        angle = np.arange(8) * math.pi / 4
+        centres = 2 / 1.414 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return centres, (centres + np.roll(centres, -1, axis=0)) / 2
+    if data == "gaussians25":
+        places = 2 / 2.828 * np.arange(-2, 3)
+        grid = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1)
+        between_rows, between_columns = (grid[1:] + grid[:-1]) / 2, (grid[:, 1:] + grid[:, :-1]) / 2
+        return grid.reshape(-1, 2), np.concatenate([between_rows.reshape(-1, 2), between_columns.reshape(-1, 2)])
+    return None

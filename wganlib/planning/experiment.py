@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse, unknown
 from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt

@@ -1,6 +1,8 @@
 """What `params/` may say: one model a file, and the reader of YAML. Importing this needs no torch."""
 
 import itertools
+import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +17,18 @@ from wganlib.spec.scoring import ScoringSpec
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The faster safe loader, where PyYAML was built with it."""
+
+TAG = "tag:yaml.org,2002:"
+"""What the names of YAML's types begin with."""
+
+AS_WRITTEN = {
+    "str": re.compile(r"(?![-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$).*", re.DOTALL),
+    "int": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(r"[^_:]+"),
+    "bool": re.compile(r"true|false", re.IGNORECASE),
+    "null": re.compile(r"null|~?", re.IGNORECASE),
+}
+"""The types of values and the spellings of each that a reader takes for the same: to YAML 1.1 yes is true and 010 is 8."""
 
 
 class Config(Part):
@@ -160,14 +174,65 @@ class Published(Part):
 
 
 def read_yaml(path: Path) -> Any:
-    """Plain data of a YAML file.
+    """Plain data of a YAML file in which everything is what it looks like.
 
     Raises:
-        WganlibError: the file is missing or is not YAML.
+        WganlibError: the file is missing or not YAML; a key stands twice in a mapping or is not text; a value is none of text,
+            usually written numbers, true, false and null. The message names the line.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+        loader = LOADER(path.read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        _check(root, path, set())
+        return loader.construct_document(root) if root else None
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise WganlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
+
+
+def _check(node: yaml.Node | None, path: Path, checked: set[int]) -> None:
+    """Refuse keys that stand twice or are not text, and values that YAML 1.1 takes for something else than they look."""
+    if node is None or id(node) in checked:  # an alias is the node of its anchor
+        return
+    checked.add(id(node))
+    kind, where = node.tag.removeprefix(TAG), f"{path}:{node.start_mark.line + 1}"
+    if isinstance(node, yaml.ScalarNode):
+        if kind not in AS_WRITTEN or not (node.style or AS_WRITTEN[kind].fullmatch(node.value)):
+            meaning, better = _meaning(node, kind)
+            raise WganlibError(
+                f"{where}: found {node.value}, which YAML reads as {meaning}: {better}write it in quotes if text is meant"
+            )
+    elif kind == "seq":
+        for item in node.value:
+            _check(item, path, checked)
+    elif kind == "map":
+        _check_keys([key for key, _ in node.value], path)
+        for _, value in node.value:
+            _check(value, path, checked)
+    else:
+        raise WganlibError(f"{where}: found !!{kind}: allowed are mappings and lists")
+
+
+def _check_keys(keys: list[yaml.Node], path: Path) -> None:
+    lines: dict[str, int] = {}
+    for key in keys:
+        kind, line = key.tag.removeprefix(TAG), key.start_mark.line + 1
+        if kind not in ("str", "merge"):
+            shown = f"{key.value}, which YAML reads as {_meaning(key, kind)[0]}" if isinstance(key, yaml.ScalarNode) else kind
+            raise WganlibError(f"{path}:{line}: a key is text, found {shown}: write it in quotes")
+        if key.value in lines:
+            raise WganlibError(f"{path}:{line}: key {key.value!r} stands in line {lines[key.value]} too: keep one of them")
+        lines[key.value] = line
+
+
+def _meaning(node: yaml.Node, kind: str) -> tuple[str, str]:
+    """What YAML 1.1 takes a plain value for, and advice how to write that."""
+    if kind == "str":
+        mantissa, exponent = re.split("[eE]", node.value)
+        whole, _, fraction = mantissa.partition(".")
+        return "text", f"write {whole}.{fraction or 0}e{'' if exponent[0] in '+-' else '+'}{exponent}, or "
+    if kind in AS_WRITTEN:
+        value = json.dumps(LOADER("").construct_object(node))
+        return value, f"write {value}, or "
+    return f"a {kind}", ""

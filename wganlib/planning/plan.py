@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wganlib.architectures import random_set
+from wganlib.architectures.families import random_set
 from wganlib.datasets import DATASETS
 from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
-from wganlib.files import read_json
+from wganlib.files import from_json, read_json
 from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.experiment import (
     GRID_LABELS,
@@ -197,15 +197,15 @@ class Plan:
         self.experiments[experiment.name] = experiment
 
 
-def load_plan(params: Path, scale: str | None = None) -> Plan:
+def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
     """Read the parameters below `params` and expand every experiment that exists at the scale (default: that of config.yaml).
 
     Raises:
-        WganlibError: an unknown scale or method, a misspelt key, a value that is not allowed.
+        WganlibError: no such folder, an unknown scale or method, a misspelt key, a value that is not allowed.
     """
-    if scale is None:
-        scale = parse(Config, read_yaml(params / "config.yaml"), str(params / "config.yaml")).scale
-    scale_paths = {path.stem: path for path in sorted((params / "scales").glob("*.yaml"))}
+    params = Path(params)
+    scale = scale or configured_scale(params)
+    scale_paths = {path.stem: path for path in sorted(_scales(params).glob("*.yaml"))}
     if scale not in scale_paths:
         raise unknown("scale", scale, scale_paths)
     scale_params = parse(ScaleParams, read_yaml(scale_paths[scale]), str(scale_paths[scale]))
@@ -227,6 +227,25 @@ def load_plan(params: Path, scale: str | None = None) -> Plan:
         _check_thresholds(experiment, f"{where}: scales.{scale}")
         plan.add(experiment, where)
     return plan
+
+
+def configured_scale(params: Path) -> str:
+    """The scale that stands in config.yaml.
+
+    Raises:
+        WganlibError: no such folder, or the file is missing or wrong.
+    """
+    path = _scales(params).parent / "config.yaml"
+    return parse(Config, read_yaml(path), str(path)).scale
+
+
+def _scales(params: Path) -> Path:
+    if not (params / "scales").is_dir():
+        raise WganlibError(
+            f"{params / 'scales'}: no such folder; run this in the project's folder, or name its folder of parameters "
+            "(--params DIR, in Python `params`)"
+        )
+    return params / "scales"
 
 
 class _Folder:
@@ -329,12 +348,12 @@ def read_spec(model: type[Model], source: str, where: str) -> Model:
     """A spec of a run, a classifier or a scoring, from JSON text or from the path of a file that holds it.
 
     Raises:
-        WganlibError: it is missing, is not JSON, or does not fit the model.
+        WganlibError: it is missing, is not JSON, has a key twice, or does not fit the model.
     """
     if not source.lstrip().startswith("{"):
         return parse(model, read_json(Path(source)), source)
     try:
-        value = json.loads(source)
+        value = from_json(source, where)
     except ValueError as error:
         raise WganlibError(f"{where}: not readable as JSON ({error})") from None
     return parse(model, value, where)

@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib import __version__
 from wganlib.datasets.loading import load as load_images
 from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, file_sha256, read_json, stop_if_orphaned, write_atomic, write_json
@@ -36,6 +35,7 @@ from wganlib.training.checkpoints import (
 )
 from wganlib.training.networks import build_generator
 from wganlib.training.trainer import Trainer
+from wganlib.version import __version__
 
 FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
 """What a trained run's folder holds, besides the snapshots that its spec lists; a run is there when all of these are."""
