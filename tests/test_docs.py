@@ -108,9 +108,7 @@ def test_the_tables_are_the_library_s(name, request):
     if request.config.getoption("--record"):
         path.write_text(before + begin + content + end + after)
     else:
-        assert present == content, (
-            f"{path} is not what the library has: write its tables anew (see this file's head)"
-        )
+        assert present == content, f"{path} is not what the library has: write its tables anew (see this file's head)"
 
 
 @pytest.mark.parametrize(
