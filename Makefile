@@ -4,8 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := .uv/bin/uv
 SNAKEMAKE := $(BIN)/snakemake --cores all
-NUMERICAL_TESTS := tests/methods tests/architectures tests/training/test_training.py tests/training/test_records.py \
-  tests/training/test_stacks.py tests/scoring tests/measuring tests/experiments
+NUMERICAL_TESTS := $(addprefix tests/,methods architectures datasets training scoring measuring experiments)
 
 .PHONY: help install table2 toys reports list test test-processor check baseline pilot stress lint plan lock clean
 

@@ -190,10 +190,8 @@ def test_a_loss_of_your_own_takes_15_lines_and_they_run(monkeypatch, capsys):
     (code,) = _python_blocks("docs/own-method.md")
     assert len([line for line in code.splitlines() if line.strip()]) <= 15
     monkeypatch.chdir(REPOSITORY)
-    try:
-        exec(code, {})
-    finally:
-        OBJECTIVES.pop("leaky_softplus", None)
+    monkeypatch.setitem(OBJECTIVES, "leaky_softplus", None)  # so that the table is put back afterwards
+    exec(code, {})
     printed = capsys.readouterr().out
     assert "rising_on_fakes=True" in printed
     assert "iteration 20" in printed
