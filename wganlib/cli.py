@@ -128,10 +128,15 @@ def adopt(
     results: Results = Path("results"),
 ) -> None:
     """Take over runs that `wganlib train` made elsewhere; all are checked before a file is written."""
+    from wganlib.planning.snakemake import forget_interrupted
+    from wganlib.training import runs
     from wganlib.training.adopt import adopt as adopt_runs
 
-    for line in adopt_runs(folder, results):
-        typer.echo(line)
+    files: list[Path] = []
+    for target, what in adopt_runs(folder, results):
+        typer.echo(f"{target}: {what}")
+        files += (target / name for name in runs.FILES)
+    forget_interrupted(files)
 
 
 @app.command()
