@@ -19,6 +19,7 @@ app = typer.Typer(
 
 Params = Annotated[Path, typer.Option("--params", help="Folder of parameters.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+Reports = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
 Scale = Annotated[str | None, typer.Option("--scale", help="Scale; that of config.yaml when left out.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of this process.")]
 Device = Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")]
@@ -257,7 +258,7 @@ def report(
     scale: Scale = None,
     params: Params = Path("params"),
     results: Results = Path("results"),
-    reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
+    reports: Reports = Path("reports"),
 ) -> None:
     """Typeset an experiment's report from its collected tables."""
     from wganlib.planning.plan import load_plan
@@ -265,6 +266,20 @@ def report(
 
     loaded = load_plan(params, scale)
     typer.echo(str(write_report(loaded.experiment(experiment), loaded, results, reports)))
+
+
+@app.command()
+def publish(
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Copy a scale's tables and reports to where git holds them, with a manifest of what they come from."""
+    from wganlib.collecting.publish import publish as publish_scale
+    from wganlib.planning.plan import load_plan
+
+    typer.echo(publish_scale(load_plan(params, scale), results, reports))
 
 
 @app.command()
