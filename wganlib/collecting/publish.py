@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from wganlib import layout
-from wganlib.collecting.tables import LEAST_COLUMNS, read_table
+from wganlib.collecting.tables import read_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.planning.plan import Experiment, Plan
@@ -19,6 +19,9 @@ PREVIEW_BYTES = 150_000
 
 TABLES = tuple(name for name in layout.TABLE_FILES if Path(name).suffix in (".csv", ".json"))
 """The tables that are published: those that a person can read and compare."""
+
+ORIGIN = ("run", "commit", "device", "seconds")
+"""The columns of `runs.csv` that a manifest is made from."""
 
 
 def publish(plan: Plan, results: Path, reports: Path) -> str:
@@ -92,7 +95,7 @@ def preview(content: bytes) -> bytes:
 
 def _origin(experiment: Experiment, path: Path, scale: str) -> dict[str, Any]:
     """What trainings an experiment's tables come from, as its `runs.csv` says."""
-    runs: pd.DataFrame = read_table(path, LEAST_COLUMNS).drop_duplicates("run")
+    runs: pd.DataFrame = read_table(path, ORIGIN).drop_duplicates("run")
     planned = {entry.run for entry in experiment.trained_entries}
     if set(runs["run"]) != planned:
         shared = len(planned.intersection(runs["run"]))
