@@ -6,7 +6,7 @@ UV := .uv/bin/uv
 SNAKEMAKE := $(BIN)/snakemake --cores all
 NUMERICAL_TESTS := $(addprefix tests/,methods architectures datasets training scoring measuring experiments)
 
-.PHONY: help install table2 toys reports list test test-processor check baseline pilot stress lint plan lock clean
+.PHONY: help install table2 reports list publish test test-processor check baseline pilot stress lint plan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -16,15 +16,15 @@ install: .venv/.installed ## install the locked environment into .venv
 table2: install ## train, score and typeset Table 2 at the current scale (the main job)
 	$(SNAKEMAKE) reports/table2.pdf
 
-toys: install ## train, measure and typeset every figure on toy distributions at the current scale
-	$(SNAKEMAKE) toys
-
 reports: install ## build every table and figure of the current scale, and reports/index.html to browse every run
 	$(SNAKEMAKE) reports
 	$(BIN)/snakemake --report reports/index.html reports
 
 list: install ## list every report that the current scale makes
 	$(BIN)/wganlib list
+
+publish: install ## copy the current scale's tables and reports to where git holds them, with a manifest
+	$(BIN)/wganlib publish
 
 test: install ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests

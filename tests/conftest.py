@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from safetensors.torch import load_file
 
 from wganlib.architectures.families import random_set
@@ -117,6 +118,21 @@ def four_run_project(folder: Path, gan_iterations: int = 12, gp_iterations: int 
             "scales.demo.options.method.wgan_gp.generator_iterations": gp_iterations,
         },
     )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A four-run project whose reports were built, once for all processes that test; tests copy what they change."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "four_runs"
+    with FileLock(shared / "four_runs.lock"):
+        if not (folder / "reports/table2.pdf").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            four_run_project(folder, gan_iterations=40, gp_iterations=12)
+            done = snakemake(folder, "reports/table1.pdf", "reports/table2.pdf")
+            assert done.returncode == 0, done.stdout
     return folder
 
 

@@ -19,6 +19,7 @@ app = typer.Typer(
 
 Params = Annotated[Path, typer.Option("--params", help="Folder of parameters.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
+Reports = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
 Scale = Annotated[str | None, typer.Option("--scale", help="Scale; that of config.yaml when left out.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of this process.")]
 Device = Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")]
@@ -128,10 +129,15 @@ def adopt(
     results: Results = Path("results"),
 ) -> None:
     """Take over runs that `wganlib train` made elsewhere; all are checked before a file is written."""
+    from wganlib.planning.snakemake import forget_interrupted
+    from wganlib.training import runs
     from wganlib.training.adopt import adopt as adopt_runs
 
-    for line in adopt_runs(folder, results):
-        typer.echo(line)
+    files: list[Path] = []
+    for target, what in adopt_runs(folder, results):
+        typer.echo(f"{target}: {what}")
+        files += (target / name for name in runs.FILES)
+    forget_interrupted(files)
 
 
 @app.command()
@@ -252,7 +258,7 @@ def report(
     scale: Scale = None,
     params: Params = Path("params"),
     results: Results = Path("results"),
-    reports: Annotated[Path, typer.Option("--reports", help="Folder of reports.")] = Path("reports"),
+    reports: Reports = Path("reports"),
 ) -> None:
     """Typeset an experiment's report from its collected tables."""
     from wganlib.planning.plan import load_plan
@@ -260,6 +266,20 @@ def report(
 
     loaded = load_plan(params, scale)
     typer.echo(str(write_report(loaded.experiment(experiment), loaded, results, reports)))
+
+
+@app.command()
+def publish(
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Copy a scale's tables and reports to where git holds them, with a manifest of what they come from."""
+    from wganlib.collecting.publish import publish as publish_scale
+    from wganlib.planning.plan import load_plan
+
+    typer.echo(publish_scale(load_plan(params, scale), results, reports))
 
 
 @app.command()

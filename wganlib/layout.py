@@ -23,6 +23,9 @@ PAGE = "runs.html"
 REPORT_SUFFIXES = (".pdf", ".json", ".png")
 """A report, its numbers, and a picture of its first page."""
 
+MANIFEST = "manifest.json"
+"""Beside a scale's published tables: what trainings they and the published reports come from."""
+
 
 def run_folder(results: Path, key: str) -> Path:
     return results / "runs" / key
@@ -43,3 +46,8 @@ def checkpoint_folder(results: Path, key: str) -> Path:
 
 def table_folder(results: Path, scale: str, experiment: str) -> Path:
     return results / scale / experiment
+
+
+def published_folder(root: Path, scale: str) -> Path:
+    """Where git holds copies of a scale's tables or reports; `root` is the folder of results or of reports."""
+    return root / "published" / scale

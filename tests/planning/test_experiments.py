@@ -123,14 +123,14 @@ def test_methods_are_an_axis_and_own_runs_come_seed_by_seed():
 
 
 def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s_judge():
-    demo, gpu = (load_plan(REPOSITORY / "params", scale) for scale in ("demo", "gpu"))
+    demo, paper = (load_plan(REPOSITORY / "params", scale) for scale in ("demo", "paper"))
     limited = [run for run in demo.experiment("mnist_overfitting").run_keys if demo.runs[run].dataset.train_limit]
     assert limited
     assert {demo.classifier_of(run).key for run in limited} == {demo.classifier_of(demo.experiment("table2").run_keys[0]).key}
     assert {demo.classifier_of(run) for run in demo.experiment("language_model").run_keys} == {None}
-    (judge,) = {gpu.classifier_of(run).canonical() for run in gpu.experiment("lsun_matrix").run_keys}
+    (judge,) = {paper.classifier_of(run).canonical() for run in paper.experiment("lsun_matrix").run_keys}
     assert json.loads(judge)["dataset"] == {"name": "tiny_imagenet", "image_size": 64}
-    assert json.loads(judge)["judged"] == {"name": "image_folder", "folder": "rooms", "image_size": 64}
+    assert json.loads(judge)["judged"] == {"name": "lsun_bedrooms", "image_size": 64}
     assert set(demo.classifiers()) == {demo.classifier_of(run).key for run in demo.runs if demo.classifier_of(run)}
 
 

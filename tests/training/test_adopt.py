@@ -8,11 +8,10 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import four_run_project, make_spec, snakemake, wganlib
+from conftest import REPOSITORY, four_run_project, make_spec, snakemake, wganlib
 
 from wganlib.errors import WganlibError
 from wganlib.planning.plan import load_plan
-from wganlib.planning.snakemake import TRAINED_FILES
 from wganlib.training import runs
 from wganlib.training.adopt import adopt
 from wganlib.training.trainer import Trainer
@@ -66,12 +65,12 @@ def test_a_run_is_copied_as_it_was_made(made, carried, tmp_path, place):
     stale.parent.mkdir(parents=True)
     stale.write_text("{}")
     target = results / "runs" / SPEC.key
-    assert list(adopt(given, results)) == [f"{target}: adopted (ok)"]
+    assert list(adopt(given, results)) == [(target, "adopted (ok)")]
     assert files(target) == files(made / "runs" / SPEC.key)
     assert set(files(target)) == {*runs.FILES, *SNAPSHOTS}
     assert not stale.exists()
     times = {p: p.stat().st_mtime_ns for p in target.rglob("*")}
-    assert list(adopt(given, results)) == [f"{target}: already there (ok)"]
+    assert list(adopt(given, results)) == [(target, "already there (ok)")]
     assert times == {p: p.stat().st_mtime_ns for p in target.rglob("*")}
     assert runs.train(SPEC, results, device="cpu") == "ok"
     assert times == {p: p.stat().st_mtime_ns for p in target.rglob("*")}
@@ -187,7 +186,7 @@ def test_a_kill_leaves_a_run_that_counts_as_missing_and_the_same_call_completes_
             with pytest.raises(Killed):
                 list(adopt(carried, tmp_path / "results"))
         assert not all((target / name).exists() for name in runs.FILES)
-        assert list(adopt(carried, tmp_path / "results")) == [f"{target}: adopted (ok)"]
+        assert list(adopt(carried, tmp_path / "results")) == [(target, "adopted (ok)")]
         written = {name: content for name, content in files(target).items() if not name.endswith(".tmp")}
         assert written == files(made / "runs" / SPEC.key)
 
@@ -203,7 +202,7 @@ def test_snapshots_may_be_missing_after_an_early_end(tmp_path, monkeypatch):
     runs.train(SPEC, tmp_path / "elsewhere", device="cpu")
     results, target = tmp_path / "results", tmp_path / "results/runs" / SPEC.key
     folder = tmp_path / "elsewhere/runs" / SPEC.key
-    assert list(adopt(folder, results)) == [f"{target}: adopted (out_of_memory)"]
+    assert list(adopt(folder, results)) == [(target, "adopted (out_of_memory)")]
     assert set(files(target)) == {*runs.FILES, SNAPSHOTS[0]}
     (folder / SNAPSHOTS[0]).unlink()
     refused(folder, tmp_path / "again", f"{SNAPSHOTS[0]}: no such file")  # taken, but lost on the way
@@ -213,14 +212,21 @@ def test_the_workflow_has_nothing_to_train_there(tmp_path):
     project = four_run_project(tmp_path / "project", gan_iterations=2, gp_iterations=1)
     plan = load_plan(project / "params")
     key = plan.experiment("table2").run_keys[0]
-    assert TRAINED_FILES == runs.FILES
     runs.train(plan.runs[key], tmp_path / "elsewhere", device="cpu")
-    # What a Snakemake that was killed while it trained the run leaves behind.
+    # What a Snakemake that was killed while it trained two runs leaves behind: `adopt` cleans up after one of them alone.
     marks = project / ".snakemake/incomplete"
     marks.mkdir(parents=True)
-    for name in runs.FILES:
-        (marks / base64.b64encode(f"results/runs/{key}/{name}".encode()).decode()).write_text("{}")
-    assert wganlib(project, "adopt", str(tmp_path / "elsewhere")).stdout == f"results/runs/{key}: adopted (ok)\n"
+    for run in plan.experiment("table2").run_keys[:2]:
+        for name in runs.FILES:
+            (marks / base64.b64encode(f"results/runs/{run}/{name}".encode()).decode()).write_text("{}")
+    done = wganlib(project, "adopt", str(tmp_path / "elsewhere"))
+    assert done.returncode == 2
+    assert "adopted (ok)" in done.stdout
+    assert "call `adopt` in the workflow's folder" in done.stderr
+    (project / "workflow").symlink_to(REPOSITORY / "workflow")
+    done = wganlib(project, "adopt", str(tmp_path / "elsewhere"))
+    assert (done.returncode, done.stdout) == (0, f"results/runs/{key}: already there (ok)\n"), done.stderr
+    assert len(list(marks.iterdir())) == len(runs.FILES)
     done = snakemake(project, "-n", "reports/table2.pdf")
     assert done.returncode == 0, done.stdout
     trained = re.findall(r"^rule train:\n(?:.+\n)*?    wildcards: run=(\S+)", done.stdout, re.M)

@@ -1,4 +1,4 @@
-"""DVC around Snakemake: reproduce, nothing twice, push, pull in a fresh clone, parameters, metrics and plots."""
+"""DVC around Snakemake: nothing trained again, clean after dry runs, push, pull in a clone, parameters, metrics, publishing."""
 
 import json
 import re
@@ -6,7 +6,12 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import BIN, REPOSITORY, edit_yaml, environment, four_run_project
+import yaml
+from conftest import BIN, REPOSITORY, edit_yaml, environment
+
+from wganlib.planning.plan import load_plan
+
+STAGE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 
 
 def call(folder, *command):
@@ -28,69 +33,114 @@ def dvc(folder, *arguments):
     return call(folder, str(BIN / "dvc"), *arguments)
 
 
+def snakemake(folder, *arguments):
+    return call(folder, str(BIN / "snakemake"), *arguments)
+
+
+def changes(folder):
+    return call(folder, "git", "status", "--porcelain").split("\n")[:-1]
+
+
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """A git repository with this one's files and a four-run table2, reproduced and pushed to a folder."""
-    root = tmp_path_factory.mktemp("dvc")
-    project = root / "project"
-    project.mkdir()
+def project(built, tmp_path_factory):
+    """This repository's files, without what is published, as a git repository in which a four-run table2 was made."""
+    folder = tmp_path_factory.mktemp("dvc") / "project"
     for name in call(REPOSITORY, "git", "ls-files").split():
-        if (REPOSITORY / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, project / name)
-    for stale in ("dvc.lock", "results", "reports"):
-        path = project / stale
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    shutil.rmtree(project / "params")
-    four_run_project(project)
-    call(project, "git", "init", "-q", "-b", "main")
-    call(project, "git", "add", "-A")
-    call(project, "git", "commit", "-q", "-m", "start")
+        if (REPOSITORY / name).is_file() and name.split("/")[0] not in ("params", "results", "reports"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    shutil.copytree(built, folder, dirs_exist_ok=True)
+    call(folder, "git", "init", "-q", "-b", "main")
+    call(folder, "git", "add", "-A")
+    call(folder, "git", "commit", "-q", "-m", "start")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reproduced(project):
     output = dvc(project, "repro")
     assert "Running stage 'benchmark'" in output
+    assert "Nothing to be done" in output
+    assert changes(project) == ["?? dvc.lock"]
     call(project, "git", "add", "-A")
-    call(project, "git", "commit", "-q", "-m", "results")
-    dvc(project, "remote", "add", "--local", "-d", "folder", str(root / "remote"))
+    call(project, "git", "commit", "-q", "-m", "lock")
+    dvc(project, "remote", "add", "--local", "-d", "folder", str(project.parent / "remote"))
     dvc(project, "push")
-    return root
+    return project
 
 
-def test_nothing_is_done_twice(repository):
-    project = repository / "project"
-    assert "up to date" in dvc(project, "status")
-    assert "didn't change, skipping" in dvc(project, "repro")
-    assert call(project, "git", "status", "--porcelain") == ""
+@pytest.fixture(scope="module")
+def clone(reproduced):
+    folder = reproduced.parent / "clone"
+    call(reproduced.parent, "git", "clone", "-q", str(reproduced), str(folder))
+    dvc(folder, "remote", "add", "--local", "-d", "folder", str(reproduced.parent / "remote"))
+    dvc(folder, "pull")
+    return folder
 
 
-def test_git_holds_tables_and_reports_dvc_the_runs(repository):
-    tracked = call(repository / "project", "git", "ls-files", "results", "reports").split()
-    assert "results/demo/table2/runs.csv" in tracked
-    assert "reports/table2.pdf" in tracked
-    assert not [name for name in tracked if name.startswith(("results/runs", "results/classifiers"))]
+def test_what_the_workflow_makes_is_not_git_s(project):
+    assert changes(project) == []
+    assert call(project, "git", "ls-files", "results", "reports") == ""
 
 
-def test_a_fresh_clone_after_a_pull_has_nothing_to_do(repository, tmp_path):
-    clone = tmp_path / "clone"
-    call(tmp_path, "git", "clone", "-q", str(repository / "project"), str(clone))
-    dvc(clone, "remote", "add", "--local", "-d", "folder", str(repository / "remote"))
-    dvc(clone, "pull")
-    assert "Nothing to be done" in call(clone, str(BIN / "snakemake"), "-n", "reports/table2.pdf")
+def test_nothing_is_done_twice_and_a_dry_run_leaves_all_clean(reproduced):
+    assert "Nothing to be done" in snakemake(reproduced, "-n", "all")
+    assert "up to date" in dvc(reproduced, "status")
+    assert "didn't change, skipping" in dvc(reproduced, "repro")
+    assert changes(reproduced) == []
+
+
+def test_the_stage_notices_parts_with_versions_and_not_how_reports_look(reproduced):
+    for name, noticed in (("reporting/style.py", False), ("methods/objectives.py", True)):
+        path = reproduced / "wganlib" / name
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert (f"modified:           wganlib/{name.split('/')[0]}" in dvc(reproduced, "status")) == noticed
+        path.write_text(text)
+
+
+def test_a_clone_after_a_pull_has_nothing_to_do(clone):
+    assert "Nothing to be done" in snakemake(clone, "-n", "all")
     assert "up to date" in dvc(clone, "status")
     assert "didn't change, skipping" in dvc(clone, "repro")
+    assert changes(clone) == []
 
 
-def test_parameters_metrics_and_plots(repository, tmp_path):
-    project = tmp_path / "project"
-    call(tmp_path, "git", "clone", "-q", str(repository / "project"), str(project))
-    metrics = json.loads(dvc(project, "metrics", "show", "--json"))
+def test_parameters_metrics_and_plots(clone, tmp_path):
+    metrics = json.loads(dvc(clone, "metrics", "show", "--json"))
     assert "wgan_gp" in json.dumps(metrics)
-    edit_yaml(project / "params/scales/demo.yaml", **{"methods.wgan_gp.critic_steps": 4})
-    assert "wgan_gp.critic_steps" in dvc(project, "params", "diff")
-    path = project / "results/demo/table2/metrics.json"
+    edit_yaml(clone / "params/scales/demo.yaml", **{"methods.wgan_gp.critic_steps": 4})
+    assert "wgan_gp.critic_steps" in dvc(clone, "params", "diff")
+    call(clone, "git", "checkout", "-q", "params")
+    path = clone / "results/demo/table2/metrics.json"
     changed = json.loads(path.read_text())
     changed["wgan_gp"]["classifier_score_mean"] += 1
     path.write_text(json.dumps(changed))
-    assert re.search(r"wgan_gp\.classifier_score_mean.* 1\.0", dvc(project, "metrics", "diff"))
-    page = dvc(project, "plots", "show", "--out", str(tmp_path / "plots"))
+    assert re.search(r"wgan_gp\.classifier_score_mean.* 1\.0", dvc(clone, "metrics", "diff"))
+    dvc(clone, "checkout", "--force", "results/demo")
+    page = dvc(clone, "plots", "show", "--out", str(tmp_path / "plots"))
     assert page.strip().endswith("index.html")
     assert "critic_loss" in (tmp_path / "plots/index.html").read_text()
+
+
+def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
+    assert "18 files written" in call(clone, str(BIN / "wganlib"), "publish")
+    assert changes(clone) == ["?? reports/published/", "?? results/published/"]
+    call(clone, "git", "add", "-A")
+    call(clone, "git", "commit", "-q", "-m", "published")
+    call(clone, str(BIN / "wganlib"), "publish")
+    assert changes(clone) == []
+    assert "up to date" in dvc(clone, "status")
+
+
+def test_metrics_and_parameters_are_those_of_what_the_configured_targets_make():
+    config = yaml.safe_load((REPOSITORY / "params/config.yaml").read_text())
+    plan = load_plan(REPOSITORY / "params")
+    names = [re.fullmatch(r"reports/(\w+)\.pdf", target)[1] for target in config["targets"]]
+    scored = [name for name in names if plan.experiment(name).params.scored and plan.experiment(name).params.trained]
+    assert STAGE["metrics"] == [f"results/${{scale}}/{name}/metrics.json" for name in scored]
+    methods = dict.fromkeys(method for name in names for method in plan.experiment(name).methods)
+    files = ["config", "published", "scales/${scale}"]
+    files += [f"methods/{method}" for method in methods] + [f"experiments/{name}" for name in names]
+    assert STAGE["params"] == [f"params/{file}.yaml" for file in files]

@@ -4,7 +4,9 @@ import fcntl
 import functools
 import hashlib
 import os
+import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,29 @@ def classifier_keys(plan: Plan, runs: list[str]) -> list[str]:
     """The classifiers that score these runs, each once; text has none."""
     specs = (plan.classifier_of(run) for run in runs)
     return list(dict.fromkeys(spec.key for spec in specs if spec is not None))
+
+
+def forget_interrupted(paths: Iterable[Path]) -> None:
+    """Let Snakemake take these outputs of the current folder's workflow for whole, though a job that made them was killed.
+
+    A killed Snakemake leaves a mark on every output of the jobs that it ran, and deletes what has one when it starts again,
+    even a run that was adopted since.
+
+    Raises:
+        WganlibError: Snakemake cannot read the workflow.
+    """
+    marks = Path(".snakemake/incomplete")
+    if not (marks.is_dir() and any(marks.iterdir())):
+        return
+    command = [sys.executable, "-m", "snakemake", "--cleanup-metadata", *map(str, paths)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Files without a record besides the mark end it with an error, after their marks were taken away.
+    if done.returncode and "the metadata was not present" not in done.stdout:
+        last = done.stdout.strip().rpartition("\n")[2]
+        raise WganlibError(
+            f"snakemake --cleanup-metadata failed ({last}): Snakemake would train again what was adopted; call `adopt` in the "
+            "workflow's folder, or delete .snakemake/incomplete"
+        )
 
 
 def named(folder: str, files: tuple[str, ...]) -> dict[str, str]:

@@ -26,8 +26,8 @@ class Candidate:
     digests: dict[str, str]
 
 
-def adopt(folder: Path, results: Path) -> Iterator[str]:
-    """Copy the trained runs below a folder into `results/runs/<key>/`, yielding a line for each.
+def adopt(folder: Path, results: Path) -> Iterator[tuple[Path, str]]:
+    """Copy the trained runs below a folder into `results/runs/<key>/`, yielding each of these and what was done.
 
     `folder` is a run's folder, or has them in it or in its `runs/`; their names do not matter. A file may have come in pieces
     `FILE.000`, `FILE.001`, ... as `split -b 15M -d -a 3 FILE FILE.` makes them. Nothing is overwritten: a run that is already
@@ -59,7 +59,7 @@ def adopt(folder: Path, results: Path) -> Iterator[str]:
                 for name in candidate.digests:
                     write_atomic(target / name, b"".join(part.read_bytes() for part in _parts(candidate.folder / name)))
             remove_checkpoint(checkpoints)
-        yield f"{target}: {'already there' if there else 'adopted'} ({candidate.outcome})"
+        yield target, f"{'already there' if there else 'adopted'} ({candidate.outcome})"
 
 
 def check(folder: Path) -> Candidate:
