@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from wganlib.judging.quantities import Findings
+from wganlib.judging.scores import counted
 from wganlib.planning.experiment import Entry
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Content, Tables
@@ -26,7 +27,7 @@ def made_up(
     scale: str = "demo",
     params: Path = Path("params"),
 ) -> Tables:
-    """Tables of experiment `name`: `scores` of each run, its snapshots by iteration, and columns of its history."""
+    """Tables of experiment `name`: `scores` of each run as the scorer writes them, its snapshots, columns of its history."""
     plan = load_plan(params, scale)
     experiment = plan.experiment(name)
     runs, moments, histories = [], [], []
@@ -44,7 +45,7 @@ def made_up(
             c = {"outcome": "ok"}
         origin = {"commit": "c" * 40, "device": "A Processor", "threads": 1, "seconds": 10.0}
         runs.append(labels | {"settings": "0123456789"} | c | scores(entry) | origin)
-        moments += [labels | {"generator_iteration": i} | s for i, s in snapshots(entry).items()]
+        moments += [labels | {"outcome": "ok", "generator_iteration": i} | s for i, s in snapshots(entry).items()]
         if columns := curves(entry):
             histories.append(pd.DataFrame(columns).assign(**labels))
     real = {"classifier_score": 9.7, "frechet_classifier_distance": 1.0}
@@ -59,8 +60,8 @@ def made_up(
     return Tables(
         experiment=experiment,
         scale=scale,
-        runs=pd.DataFrame(runs),
-        snapshots=pd.DataFrame(moments) if moments else pd.DataFrame(columns=["run", "generator_iteration"]),
+        runs=counted(pd.DataFrame(runs)),
+        snapshots=counted(pd.DataFrame(moments, columns=None if moments else ["run", "outcome", "generator_iteration"])),
         curves=pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=["run", "generator_iteration"]),
         real={entry.spec.dataset.name: known for entry in experiment.entries},
         lines={entry.run: lines(entry) for entry in experiment.entries} if lines else {},

@@ -171,6 +171,7 @@ def classifier(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A classifier's spec: the path of a JSON file, or JSON text.")],
     scoring: Scoring,
     results: Results = Path("results"),
+    device: Device = "auto",
     threads: Threads = 1,
 ) -> None:
     """Train the classifier that scores a data set's runs; SPEC is a classifier's."""
@@ -179,9 +180,10 @@ def classifier(
 
     what, how = read_spec(ClassifierSpec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
     from wganlib.scoring.scorer import make_classifier
+    from wganlib.training.runs import choose_device
 
     folder = results / "classifiers" / what.key
-    make_classifier(what, how, folder, threads)
+    make_classifier(what, how, folder, threads, choose_device(device))
     typer.echo(str(folder))
 
 
@@ -191,18 +193,20 @@ def score(
     scoring: Scoring,
     classifier: Annotated[Path | None, typer.Option("--classifier", help="Folder of the classifier; images need it.")] = None,
     results: Results = Path("results"),
+    device: Device = "auto",
     threads: Threads = 1,
 ) -> None:
-    """Score a trained run: classifier score, Fréchet classifier distance, a sheet of samples."""
+    """Score a trained run: its scores, distances and measures, sheets of samples."""
     from wganlib.planning.plan import read_spec
     from wganlib.spec.run import Spec
     from wganlib.spec.scoring import ScoringSpec
 
     run, how = read_spec(Spec, spec, "spec"), read_spec(ScoringSpec, scoring, "--scoring")
     from wganlib.scoring.scorer import score_run
+    from wganlib.training.runs import choose_device
 
     folder = results / "runs" / run.key
-    score_run(run, how, folder, classifier, threads)
+    score_run(run, how, folder, classifier, threads, choose_device(device))
     typer.echo(str(folder / "scores.json"))
 
 
@@ -289,10 +293,10 @@ def check(
     record: Annotated[bool, typer.Option("--record", help="Write the baseline from the table instead of checking.")] = False,
 ) -> None:
     """Compare scores with a baseline's seed spread; exits 1 when one regressed."""
-    from wganlib.collecting.tables import read_table
+    from wganlib.collecting.tables import CHECKED_COLUMNS, read_table
     from wganlib.judging.baseline import compare, load_baseline, record_baseline, render
 
-    scores = read_table(table)
+    scores = read_table(table, CHECKED_COLUMNS)
     if record:
         record_baseline(scores, baseline)
         typer.echo(str(baseline))

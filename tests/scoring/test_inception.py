@@ -6,9 +6,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from stand_in import KEPT, StandIn, install_stand_in, save_stand_in
 from test_measures import trained  # noqa: F401  (a fixture)
-from torch import nn
-from torch.nn import functional as F
 
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
@@ -19,39 +18,10 @@ from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.training import runs
 
 
-class Layers(nn.Module):
-    """The part of the stand-in that clean-fid calls `layers`."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
-class StandIn(nn.Module):
-    """Same interface as the translated Inception: 2,048 features, 1,008 classes, an output bias that can be left out."""
-
-    def __init__(self, features: int = 2048):
-        super().__init__()
-        stream = torch.Generator().manual_seed(0)
-        self.layers = Layers()
-        self.register_buffer("project", torch.randn(features, 48, generator=stream))
-        self.register_buffer("weight", torch.randn(1008, features, generator=stream) / 40)
-        self.register_buffer("bias", torch.randn(1008, generator=stream))
-
-    def forward(self, x: torch.Tensor, return_features: bool = False, use_fp16: bool = False, no_output_bias: bool = False):
-        pooled = F.adaptive_avg_pool2d(x.float() / 128 - 1, [4, 4]).flatten(1)
-        features = torch.tanh(F.linear(pooled, self.project))
-        if return_features:
-            return features
-        logits = F.linear(features, self.weight) if no_output_bias else F.linear(features, self.weight, self.bias)
-        return F.softmax(logits, dim=1)
-
-
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     path = tmp_path / "weights.pt"
-    torch.jit.script(StandIn()).save(str(path))
-    monkeypatch.setenv("INCEPTION_WEIGHTS", str(path))
-    return path, inception.checksum(path, "sha256")
+    return path, install_stand_in(path, monkeypatch)
 
 
 def test_the_inception_path_end_to_end_on_a_stand_in(stand_in, trained, tmp_path):  # noqa: F811
@@ -74,7 +44,7 @@ def test_the_inception_path_end_to_end_on_a_stand_in(stand_in, trained, tmp_path
         with torch.no_grad():
             return (
                 network(pixels, no_output_bias=True).double().numpy(),
-                network(pixels, return_features=True).double().numpy(),
+                network(pixels, return_features=True).double().numpy()[:, :KEPT],
             )
 
     p, features = outputs(samples)
@@ -110,9 +80,9 @@ def test_weights_that_are_not_inception_are_refused(stand_in, tmp_path, monkeypa
     with pytest.raises(WganlibError, match="not the Inception network"):
         inception.load(inception.checksum(text, "sha256"), cpu)
     small = tmp_path / "small.pt"
-    torch.jit.script(StandIn(features=64)).save(str(small))
+    sha256_of_small = save_stand_in(small, features=64)
     monkeypatch.setenv("INCEPTION_WEIGHTS", str(small))
-    foreign = inception.load(inception.checksum(small, "sha256"), cpu)
+    foreign = inception.load(sha256_of_small, cpu)
     with pytest.raises(WganlibError, match="not the Inception network"):
         inception.outputs(foreign, [torch.zeros(2, 3, 32, 32)], cpu)
     monkeypatch.setenv("INCEPTION_WEIGHTS", str(path))
@@ -123,8 +93,7 @@ def test_weights_that_are_not_inception_are_refused(stand_in, tmp_path, monkeypa
 
 def test_inception_s_weights_are_downloaded_once_and_checked(tmp_path, monkeypatch):
     path = tmp_path / "inception.pt"
-    torch.jit.script(StandIn()).save(str(tmp_path / "served.pt"))
-    sha256 = inception.checksum(tmp_path / "served.pt", "sha256")
+    sha256 = save_stand_in(tmp_path / "served.pt")
     monkeypatch.setenv("INCEPTION_WEIGHTS", str(path))
     monkeypatch.setattr(inception, "URL", (tmp_path / "served.pt").as_uri())
     network = inception.load(sha256, torch.device("cpu"))

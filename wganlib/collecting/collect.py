@@ -15,10 +15,11 @@ from PIL import Image
 
 from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.pages import RunParts, page
-from wganlib.collecting.tables import LEAST_COLUMNS, SCORE_COLUMNS, metrics, ranking, shown, write_table
+from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.judging.quantities import Findings
+from wganlib.judging.scores import counted
 from wganlib.planning.experiment import Entry, ExperimentScale
 from wganlib.planning.plan import Experiment, Plan
 from wganlib.spec.scoring import ScoringSpec
@@ -38,9 +39,10 @@ class Gathered(NamedTuple):
 def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
     """Gather an experiment's runs into `results/<scale>/<experiment>/`, which is returned.
 
-    Writes `runs.csv` (labels, scores, provenance), `snapshots.csv`, `curves.csv`, `quantities.csv` (what its module measures),
-    `metrics.json`, `facts.json` (scores of real data, generated lines, facts of the measurement), `arrays.npz` (sheets of
-    samples under `sheets/<run>`, arrays of the measurement) and `runs.html`, on which every run can be opened.
+    Writes `runs.csv` (labels, scores as they count, provenance), `snapshots.csv`, `curves.csv`, `quantities.csv` (what its
+    module measures), `metrics.json`, `facts.json` (scores of real data, generated lines, facts of the measurement),
+    `arrays.npz` (sheets of samples under `sheets/<run>`, arrays of the measurement) and `runs.html`, on which every run can be
+    opened.
 
     Raises:
         WganlibError: a run's files are missing, damaged, or another spec's, or all runs that are to be measured failed.
@@ -54,16 +56,17 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
     else:
         gathered, findings = _measured(experiment, results)
         facts = findings.facts
-    table = pd.DataFrame([one.labels | one.scores for one in gathered], columns=None if gathered else LEAST_COLUMNS)
+    table = counted(pd.DataFrame([one.labels | one.scores for one in gathered], columns=None if gathered else LEAST_COLUMNS))
     moments = [
         one.labels | {"generator_iteration": int(iteration)} | scores
         for one in gathered
         for iteration, scores in one.moments.items()
     ]
+    snapshots = counted(pd.DataFrame(moments, columns=None if moments else ["run", "method", "outcome"]))
     curves = [_curve(one, experiment.scale) for one in gathered]
     arrays = findings.arrays | (dict(_sheets(table, experiment, results)) if experiment.params.scored else {})
     write_table(folder / "runs.csv", table)
-    write_table(folder / "snapshots.csv", pd.DataFrame(moments, columns=None if moments else ["run", "method"]))
+    write_table(folder / "snapshots.csv", snapshots)
     curve = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=["run", "generator_iteration"])
     write_table(folder / "curves.csv", curve, float_format="%.5g")
     write_table(folder / "quantities.csv", findings.frame(), float_format="%.9g")
@@ -75,20 +78,8 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
 
 
 def module_of(experiment: str) -> ModuleType:
-    """The module of an experiment.
-
-    Raises:
-        WganlibError: there is none of that name.
-    """
-    try:
-        return importlib.import_module(f"wganlib.experiments.{experiment}")
-    except ModuleNotFoundError as error:
-        if error.name != f"wganlib.experiments.{experiment}":
-            raise
-        raise WganlibError(
-            f"params/experiments/{experiment}.yaml: there is no module wganlib/experiments/{experiment}.py: add it, with "
-            "`report(tables)`, or set report to false"
-        ) from None
+    """The module of an experiment that has a report; the plan refuses one without it."""
+    return importlib.import_module(f"wganlib.experiments.{experiment}")
 
 
 def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> Gathered:
@@ -109,7 +100,7 @@ def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> 
         entry,
         _labels(entry, entry.spec.settings_digest(*parts)),
         _flat(scores) | _origin(provenance, provenance["seconds"]),
-        {iteration: _flat(one) for iteration, one in moments.items()},
+        {iteration: _moment(scores["outcome"], one) for iteration, one in moments.items()},
         scores.get("lines"),
         RunParts(history, read_json(folder / "spec.json"), provenance, pictures),
     )
@@ -138,14 +129,23 @@ def _origin(provenance: dict[str, Any], seconds: float) -> dict[str, Any]:
     return {name: provenance[name] for name in ("commit", "device", "threads")} | {"seconds": seconds}
 
 
+def _moment(outcome: str, scores: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot's outcome and scores; it failed where it has no distance or no measures, after its run or by itself."""
+    failure = "diverged" if outcome == "ok" else outcome
+    return {"outcome": failure if None in scores.values() else "ok"} | _flat(scores)
+
+
 def _flat(scores: dict[str, Any]) -> dict[str, Any]:
     """The scores of one generator as columns; a measure's standard error stands in a column of its own."""
-    found = {name: scores[name] for name in SCORE_COLUMNS if name in scores}
-    plain = {k: v for k, v in scores.items() if v is None or isinstance(v, int | float)}
-    found |= {name: value for name, value in plain.items() if name not in ("measures", "classifier")}
+    others = ("measures", "classifier")
+    columns = {
+        name: value
+        for name, value in scores.items()
+        if name == "outcome" or (name not in others and (value is None or isinstance(value, int | float)))
+    }
     for name, estimate in (scores.get("measures") or {}).items():
-        found |= {name: estimate["value"], f"{name}_standard_error": estimate["standard_error"]}
-    return found
+        columns |= {name: estimate["value"], f"{name}_standard_error": estimate["standard_error"]}
+    return columns
 
 
 def _check_scores(path: Path, scores: dict[str, Any], run: str, scoring: ScoringSpec, classifier: str | None) -> None:
@@ -183,8 +183,9 @@ def _sheets(table: pd.DataFrame, experiment: Experiment, results: Path) -> Itera
     """Sheets of samples [height, width, 3]: of random architectures each method's best and worst, else all shown."""
     names = shown(table)
     if experiment.scale.architectures is not None:
-        ranked = [ranking(table[table["method"] == method]) for method in experiment.methods]
-        names = [str(rows["run"].iloc[index]) for rows in ranked for index in (0, -1)]
+        score = experiment.scoring.columns.score
+        ranked = [ranking(table[table["method"] == method], score) for method in experiment.methods]
+        names = [str(rows["run"].iloc[index]) for rows in ranked if len(rows) for index in (0, -1)]
     for name in names:
         path = results / "runs" / name / "samples.png"
         try:

@@ -1,6 +1,7 @@
 """Collected tables: their columns, how they are written and read, means per method."""
 
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,62 +9,48 @@ import pandas as pd
 
 from wganlib.errors import WganlibError
 from wganlib.files import write_atomic
+from wganlib.judging.scores import WORST, with_result
 
 TEXT_COLUMNS = ("run", "settings", "commit", "device", "method", "outcome", "group")
 """Columns that stay text however they look: a hexadecimal digest may be all digits."""
 
-SCORE_COLUMNS = (
-    "outcome",
-    "classifier_score",
-    "classifier_score_split_std",
-    "frechet_classifier_distance",
-    "frechet_classifier_distance_standard_error",
-    "untrained_classifier_score",
-)
-
-
-RUN_COLUMNS = ("run", "settings", "architecture", "method", "seed", *SCORE_COLUMNS, "commit", "device", "threads", "seconds")
-"""Columns of a runs.csv of random architectures; their factors and an experiment's other labels stand beside them."""
-
 LEAST_COLUMNS = ("run", "settings", "group", "seed", "outcome", "commit", "device", "threads", "seconds")
-"""Columns of every runs.csv: labels, scores and measures with their standard errors stand beside them."""
+"""Columns of every runs.csv; labels, scores and measures with their standard errors stand beside them."""
 
-METRICS = (
-    "classifier_score",
-    "frechet_classifier_distance",
-    "inception_score",
-    "fid",
-    *(f"ngram_divergence_{n}" for n in (1, 2, 3)),
-)
+CHECKED_COLUMNS = (*LEAST_COLUMNS, "architecture", "method")
+"""Columns of the runs.csv that the regression check reads; the baseline names the scores."""
 
 SHEETS = 60
 """Most runs whose sheets are kept."""
 
 
-def ranking(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows from the best to the worst classifier score; diverged runs last, ties by run key."""
-    diverged = (table["outcome"] != "ok").rename("diverged")
-    return table.assign(diverged=diverged).sort_values(["diverged", "classifier_score", "run"], ascending=[True, False, True])
+def ranking(runs: pd.DataFrame, score: str) -> pd.DataFrame:
+    """The runs that have a result, from the best to the worst by this score; diverged runs last, ties by run key."""
+    runs = with_result(runs)
+    diverged = runs["outcome"] == "diverged"
+    return runs.assign(diverged=diverged).sort_values(["diverged", score, "run"], ascending=[True, False, True])
 
 
-def metrics(table: pd.DataFrame, axes: list[str]) -> dict[str, dict[str, float | int]]:
-    """For each combination of options the number of runs and of those that failed, and means and medians of scores."""
-    names = [axis for axis in axes if axis in table] or ["group"]
-    found = {}
-    for labels, group in table.groupby(names, sort=True, dropna=False):
-        values: dict[str, float | int] = {"runs": len(group), "diverged": int((group["outcome"] != "ok").sum())}
-        for name in METRICS:
-            if name in group and group[name].notna().any():
-                values |= {
-                    f"{name}_mean": round(float(group[name].mean()), 6),
-                    f"{name}_median": round(float(group[name].median()), 6),
-                }
-        found[", ".join(str(label) for label in labels if not pd.isna(label))] = values
-    return found
+def metrics(runs: pd.DataFrame, axes: list[str]) -> dict[str, dict[str, float | int | None]]:
+    """For each combination of options the number of runs and of those that failed, and means and medians of scores.
+
+    They are of the runs that have a result, as it counts; one that is infinite is None.
+    """
+    names = [axis for axis in axes if axis in runs] or ["group"]
+    result = {}
+    for labels, group in runs.groupby(names, sort=True, dropna=False):
+        values: dict[str, float | int | None] = {"runs": len(group)}
+        values |= {name: int((group["outcome"] == name).sum()) for name in ("diverged", "out_of_memory")}
+        for name in (score for score in WORST if score in group and group[score].notna().any()):
+            for statistic in ("mean", "median"):
+                value = float(group[name].agg(statistic))
+                values[f"{name}_{statistic}"] = round(value, 6) if math.isfinite(value) else None
+        result[", ".join(str(label) for label in labels if not pd.isna(label))] = values
+    return result
 
 
-def read_table(path: Path, columns: Iterable[str] = RUN_COLUMNS, text: Iterable[str] = ()) -> pd.DataFrame:
-    """A collected table that has at least these columns; by default a `runs.csv` of random architectures.
+def read_table(path: Path, columns: Iterable[str], text: Iterable[str] = ()) -> pd.DataFrame:
+    """A collected table that has at least these columns.
 
     `text`: further columns that stay text however they look.
 

@@ -1,11 +1,13 @@
 """Score over training for clipping, penalty and DCGAN, by iterations and by seconds (Gulrajani et al. 2017, Figure 3)."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
-from wganlib.reporting.grammar import paired
+from wganlib.reporting.content import Content, Picture, Table, Tables, known, number, rows_of, told
+from wganlib.reporting.grammar import paired, runs_ok
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 CLIPPING, RMSPROP, ADAM, DCGAN = "weight clipping", "gradient penalty (RMSProp)", "gradient penalty (Adam)", "DCGAN"
@@ -25,12 +27,12 @@ def report(tables: Tables) -> Content:
     findings, course = Findings(QUANTITIES), courses(tables)
     pace = {run: seconds_to(rows, tables.columns.score) for run, rows in course.groupby("run")}
     spread = {run: last_quarter(rows, tables.columns.score) for run, rows in course.groupby("run")}
-    ok = rows_of(tables.runs, outcome="ok")
-    ok = ok.assign(pace=ok["run"].map(pace), spread=ok["run"].map(spread))
-    by = {method: rows.set_index("seed") for method, rows in ok.groupby("method")}
-    for seed in sorted(set(tables.runs["seed"])):
+    runs, ok = tables.results, tables.results["outcome"] == "ok"
+    runs = runs.assign(**{name: runs["run"].map(values).where(ok) for name, values in (("pace", pace), ("spread", spread))})
+    by = {method: rows.set_index("seed") for method, rows in runs.groupby("method")}
+    for seed in sorted(set(runs["seed"])):
         _measure(findings, {method: rows.loc[seed] for method, rows in by.items() if seed in rows.index}, tables, int(seed))
-    return Content(findings, [_methods(tables, ok, course), _paired(findings)], [_curves(tables, course)])
+    return Content(findings, [_methods(tables, runs, course), _paired(findings)], [_curves(tables, course)])
 
 
 def courses(tables: Tables) -> pd.DataFrame:
@@ -57,32 +59,32 @@ def last_quarter(rows: pd.DataFrame, column: str) -> float:
 
 
 def _measure(findings: Findings, runs: dict[str, pd.Series], tables: Tables, seed: int) -> None:
-    """The criteria of one seed, by the runs of methods that ended."""
+    """The criteria of one seed, by the runs of methods that have a result; a run that diverged has no pace and no stability."""
     for name, (first, second) in DIFFERENCES.items():
         if first in runs and second in runs:
             findings.add(name, runs[first][tables.columns.score] - runs[second][tables.columns.score], "", seed)
     others = [run["pace"] for method, run in runs.items() if method != DCGAN]
     if DCGAN in runs and others:
-        findings.add("first", runs[DCGAN]["pace"] - min(others), "", seed)
+        findings.add("first", runs[DCGAN]["pace"] - min(known(others), default=math.nan), "", seed)
     if DCGAN in runs and ADAM in runs:
         findings.add("stability", runs[ADAM]["spread"] - runs[DCGAN]["spread"], "", seed)
 
 
-def _methods(tables: Tables, ok: pd.DataFrame, course: pd.DataFrame) -> Table:
+def _methods(tables: Tables, runs: pd.DataFrame, course: pd.DataFrame) -> Table:
     c, body = tables.columns, []
     for method in tables.options("method"):
-        rows, spec = rows_of(ok, method=method), tables.experiment.spec_of(method=method).method
+        rows, spec = rows_of(runs, method=method), tables.experiment.spec_of(method=method).method
         best = rows_of(course, method=method).groupby("run")[c.score].max()
         line = [method, f"{spec.critic_optimizer.learning_rate:g}", f"{spec.critic_steps} : 1"]
-        line += [f"{len(rows)} of {len(rows_of(tables.runs, method=method))}", told(rows[c.score])]
+        line += [runs_ok(rows_of(tables.runs, method=method)), told(rows[c.score])]
         line += [number(rows[c.split_std].mean()), told(best[best.index.isin(rows["run"])]), told(rows["spread"])]
-        body.append([*line, told(rows["pace"], 1), told(rows["seconds"], 1)])
+        body.append([*line, told(rows["pace"], 1), told(rows["seconds"].where(rows["outcome"] == "ok"), 1)])
     caption = (
         "The methods of the figure. Rate: learning rate of the critic. Steps: the critic's to the generator's. Then the score "
         "of the last checkpoint, its standard deviation over the splits of one model's samples, the highest score of a "
         "checkpoint (chosen by itself: biased upwards), the standard deviation of the scores in the last quarter of training, "
         "the seconds until 90 % of the highest score, and those of the whole training. Mean ± standard deviation over seeds "
-        "where there are several. The paper prints curves without numbers."
+        "where there are several; a run that diverged has no last three. The paper prints curves without numbers."
     )
     heads = ["|method", "rate", "steps", "runs ok", c.title, "split spread", "highest", "last quarter"]
     return Table([*heads, "s to 90 %", "s in all"], body, caption)

@@ -16,7 +16,7 @@ def report(tables: Tables) -> Content:
         run = rows_of(first, model=model).iloc[0]
         classes = tables.settings["classes"] if model == "AC-GAN" else ()
         panels.append((model, tables.sheets.get(run["run"]), classes))
-        if run["outcome"] == "ok":
+        if run["outcome"] != "out_of_memory":
             findings.add("score", run[tables.columns.score], model, int(run["seed"]))
     picture = whole_sheets(
         panels,

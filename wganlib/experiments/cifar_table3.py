@@ -2,7 +2,7 @@
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
-from wganlib.reporting.grammar import lines_figure
+from wganlib.reporting.grammar import lines_figure, runs_ok
 
 QUANTITIES = {
     "score": Quantity("score of the last checkpoint"),
@@ -17,16 +17,14 @@ def report(tables: Tables) -> Content:
     published = tables.published.scores["cifar_table3"]
     ours = []
     for model in tables.options("model"):
-        rows = rows_of(tables.runs, model=model)
-        ok = rows[rows["outcome"] == "ok"]
-        best = rows_of(tables.snapshots, model=model).groupby("run")[c.score].max()
-        for run, seed, value in zip(ok["run"], ok["seed"], ok[c.score], strict=True):
+        runs, rows = rows_of(tables.runs, model=model), rows_of(tables.results, model=model)
+        best = rows_of(tables.snapshots, model=model).groupby("run")[c.score].max().reindex(rows["run"])
+        for run, seed, value in zip(rows["run"], rows["seed"], rows[c.score], strict=True):
             findings.add("score", value, model, seed)
             findings.add("best", best[run], model, seed)
-        line = [model, f"{len(ok)} of {len(rows)}", told(ok[c.score]), number(ok[c.split_std].mean()), told(best)]
-        ours.append([*line, told(ok[c.distance], 1), published.of("inception_score", model=model)])
-    plain = rows_of(tables.runs, model="unsupervised", outcome="ok").set_index("seed")[c.score]
-    labelled = rows_of(tables.runs, model="AC-GAN", outcome="ok").set_index("seed")[c.score]
+        line = [model, runs_ok(runs), told(rows[c.score]), number(rows[c.split_std].mean()), told(best)]
+        ours.append([*line, told(rows[c.distance], 1), published.of("inception_score", model=model)])
+    plain, labelled = (rows_of(tables.results, model=model).set_index("seed")[c.score] for model in ("unsupervised", "AC-GAN"))
     for seed in plain.index.intersection(labelled.index):
         findings.add("gain", labelled[seed] - plain[seed], "", int(seed))
     head = [

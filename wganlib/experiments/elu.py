@@ -1,19 +1,18 @@
 """ELU and its smooth twin under a gradient penalty (Gulrajani et al. 2017, appendix D)."""
 
-import math
-
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
-from wganlib.reporting.grammar import lines_figure, sample_grid
+from wganlib.reporting.grammar import lines_figure, runs_ok, sample_grid
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {
     "smooth": Quantity("score of smooth ELU as a share of ReLU's, same seed", "in [0.9, 1.1]"),
     "leaky": Quantity("score of leaky ReLU as a share of ReLU's, same seed"),
-    "elu": Quantity("score of ELU as a share of ReLU's, same seed; 0 for a run that diverged", "< 0.5"),
+    "elu": Quantity("score of ELU as a share of ReLU's, same seed; of a run that diverged the score is 1", "< 0.5"),
 }
 
 RATIOS = {"smooth ELU": "smooth", "leaky ReLU": "leaky", "ELU": "elu", "ELU in the critic alone": "elu"}
@@ -29,25 +28,21 @@ def report(tables: Tables) -> Content:
     names = tables.options("nonlinearity")
     rows = []
     for name in names:
-        found = rows_of(tables.runs, nonlinearity=name)
-        ok = found[found["outcome"] == "ok"]
-        shares = ratios(tables, name)
-        for seed, value in shares.items():
+        runs, compared = rows_of(tables.runs, nonlinearity=name), shares(tables, name)
+        for seed, value in zip(compared["seed"], compared["share"], strict=True):
             if name in RATIOS:
                 case = {"ELU": "both networks", "ELU in the critic alone": "critic alone"}.get(name, "")
-                findings.add(RATIOS[name], value, case, seed)
-        failed = sum(value < FAILING for value in shares.values())
-        line = [name, f"{len(ok)} of {len(found)}", told(ok[c.score]), number(ok[c.split_std].mean())]
-        line += [told(ok[c.distance], 1), told(shares.values()) if name != "ReLU" else "–"]
-        rows.append([*line, f"{failed} of {len(shares)}" if name != "ReLU" else "–", _paper(name)])
-    untrained = f"untrained_{c.score}"
-    start = tables.runs[untrained].mean() if untrained in tables.runs else math.nan
+                findings.add(RATIOS[name], value, case, int(seed))
+        line = [name, runs_ok(runs), told(runs[c.score]), number(runs[c.split_std].mean()), told(runs[c.distance], 1)]
+        counted = [told(compared["share"]), f"{int(compared['failed'].sum())} of {len(compared)}"]
+        rows.append([*line, *(counted if name != "ReLU" else ["–"] * 2), _paper(name)])
+    start = float(tables.runs[c.untrained].mean())
     heads = ["|nonlinearity", "runs ok", c.title, "split spread", c.distance_title, "share of ReLU's", "failed", "|paper"]
     caption = (
         f"{c.title[0].upper()}{c.title[1:]}s and {c.distance_title}s of the last generators: mean ± standard deviation over "
         "seeds, without it where there is one seed. Split spread: over the splits of one model's samples. Failed: runs that "
-        "diverged or have less than half of ReLU's score from the same seed. The score of an untrained ReLU generator is "
-        f"{number(start)}."
+        "diverged or have less than half of ReLU's score from the same seed. Untrained generators score "
+        f"{number(start)} on average."
     )
     curves = [(name, rows_of(tables.snapshots, nonlinearity=name)) for name in names]
     norms = [(name, rows_of(tables.curves, nonlinearity=name)) for name in names]
@@ -75,19 +70,14 @@ def report(tables: Tables) -> Content:
     return Content(findings, [Table(heads, rows, caption)], pictures, notes=[_reading(tables)])
 
 
-def ratios(tables: Tables, name: str) -> dict[int, float]:
-    """By seed the score of a nonlinearity's run divided by that of ReLU; 0 where it diverged, none where it was not scored."""
+def shares(tables: Tables, name: str) -> pd.DataFrame:
+    """A nonlinearity's runs of seeds of which ReLU has a result too: `share` of ReLU's score, and whether each `failed`."""
     score = tables.columns.score
-    relu = rows_of(tables.runs, nonlinearity="ReLU", outcome="ok").set_index("seed")[score]
-    found = {}
-    for _, row in rows_of(tables.runs, nonlinearity=name).iterrows():
-        if row["seed"] not in relu.index:
-            continue
-        if row["outcome"] == "diverged":
-            found[int(row["seed"])] = 0.0
-        elif row["outcome"] == "ok":
-            found[int(row["seed"])] = float(row[score] / relu[row["seed"]])
-    return found
+    relu = rows_of(tables.results, nonlinearity="ReLU").set_index("seed")[score]
+    runs = rows_of(tables.results, nonlinearity=name)
+    runs = runs[runs["seed"].isin(relu.index)]
+    share = runs[score] / runs["seed"].map(relu)
+    return runs.assign(share=share, failed=(share < FAILING) | (runs["outcome"] == "diverged"))
 
 
 def _paper(name: str) -> str:
@@ -98,13 +88,13 @@ def _paper(name: str) -> str:
 
 def _reading(tables: Tables) -> str:
     """Whether ELU failed, in a sentence."""
-    values = list(ratios(tables, "ELU").values())
-    failed = sum(value < FAILING for value in values)
-    if not values:
+    compared = shares(tables, "ELU")
+    failed = int(compared["failed"].sum())
+    if compared.empty:
         return "No run of ELU can be compared: nothing is said of the paper's failure."
-    runs = f"{len(values)} run{'s' if len(values) > 1 else ''}"
-    single = " One seed: inconclusive." if len(values) == 1 else ""
-    if failed == len(values):
+    runs = f"{len(compared)} run{'s' if len(compared) > 1 else ''}"
+    single = " One seed: inconclusive." if len(compared) == 1 else ""
+    if failed == len(compared):
         return f"ELU in both networks failed in {failed} of {runs}, as in the paper.{single}"
     return (
         f"The paper's failure is not reproduced: ELU in both networks failed in {failed} of {runs}.{single} That is a "

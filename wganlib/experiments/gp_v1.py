@@ -1,13 +1,13 @@
 """WGAN-GP with the Adam of its paper's first version beside that of the third (Gulrajani et al. 2017, Algorithm 1)."""
 
-import math
-
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
+from wganlib.judging.scores import with_result
+from wganlib.judging.statistics import standardised_difference
 from wganlib.methods.method import Adam
-from wganlib.reporting.content import Content, Table, Tables, finite, number, rows_of, told
-from wganlib.reporting.grammar import lines_figure, paired
+from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.grammar import lines_figure, paired, runs_ok
 
 V1, V3 = 0.5, 0.0
 """Adam's beta1 in the versions."""
@@ -23,9 +23,8 @@ def report(tables: Tables) -> Content:
     """Scores by networks and version, differences by seed with their interval, what else the versions say, scores over time."""
     findings, c = Findings(QUANTITIES), tables.columns
     runs = versions(tables, tables.runs)
-    ok = rows_of(runs, outcome="ok")
     for networks in NETWORKS.values():
-        of = {beta: rows_of(ok, networks=networks, beta1_used=beta).set_index("seed") for beta in (V1, V3)}
+        of = {beta: rows_of(with_result(runs), networks=networks, beta1_used=beta).set_index("seed") for beta in (V1, V3)}
         for seed in of[V1].index.intersection(of[V3].index):
             for name, column in (("difference", c.score), ("distance", c.distance)):
                 findings.add(name, of[V1].loc[seed, column] - of[V3].loc[seed, column], networks, int(seed))
@@ -62,9 +61,8 @@ def _scores(tables: Tables, runs: pd.DataFrame) -> Table:
     for networks in NETWORKS.values():
         for beta, version in ((V1, "v1"), (V3, "v3")):
             rows = rows_of(runs, networks=networks, beta1_used=beta)
-            ok = rows_of(rows, outcome="ok")
-            line = [networks, f"{beta:g} ({version})", f"{len(ok)} of {len(rows)}", told(ok[c.score])]
-            line += [number(ok[c.split_std].mean()), told(ok[c.distance], 1), number(ok[c.distance_error].mean(), 1)]
+            line = [networks, f"{beta:g} ({version})", runs_ok(rows), told(rows[c.score])]
+            line += [number(rows[c.split_std].mean()), told(rows[c.distance], 1), number(rows[c.distance_error].mean(), 1)]
             body.append(line)
     caption = (
         "WGAN-GP on CIFAR-10's networks with both settings of Adam's beta1, all else equal. Mean ± standard deviation over "
@@ -83,7 +81,8 @@ def _differences(findings: Findings) -> Table:
             one = rows_of(found, seed=seed).set_index("quantity")["value"]
             body.append([networks, f"seed {seed}", number(one["difference"]), number(one["distance"], 1), ""])
         score, distance = (paired(rows_of(found, quantity=name)["value"]) for name in QUANTITIES)
-        body.append([networks, "mean", score.told(), distance.told(1), _effect(rows_of(found, quantity="difference")["value"])])
+        effect = standardised_difference(list(rows_of(found, quantity="difference")["value"]))
+        body.append([networks, "mean", score.told(), distance.told(1), number(effect)])
     rules = [i for i, line in enumerate(body[:-1]) if line[1] == "mean"]
     caption = (
         "Score and Fréchet distance with beta1 0.5 minus those with 0, on the same seed; means with 95 % t intervals over "
@@ -92,12 +91,6 @@ def _differences(findings: Findings) -> Table:
     )
     heads = ["|networks", "|of", "score", "distance", "standardised"]
     return Table(heads, body, caption, rules=tuple(rules))
-
-
-def _effect(differences: pd.Series) -> str:
-    values = finite(differences)
-    spread = values.std(ddof=1) if len(values) > 1 else math.nan
-    return number(float(values.mean() / spread) if spread > 0 else math.nan)
 
 
 def _texts(tables: Tables) -> Table:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Lines, Picture, Table, Tables, finite, number, rows_of, told
-from wganlib.reporting.grammar import ending
+from wganlib.reporting.grammar import ending, runs_ok, with_references
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 ORDERS = (1, 2, 3, 4)
@@ -33,23 +33,25 @@ def report(tables: Tables) -> Content:
     """Divergences by n with the held-out floor; the same over training; generated lines."""
     findings, rows, rules = Findings(QUANTITIES), [], []
     methods = tables.options("method")
+    results = with_references(tables.results, [f"ngram_divergence_{n}_held_out" for n in ORDERS])
     for method in methods:
-        found = rows_of(tables.runs, method=method)
-        ok = found[found["outcome"] == "ok"]
+        runs = rows_of(results, method=method)
         start = rows_of(tables.snapshots, method=method, generator_iteration=0)
         for n in ORDERS:
-            rows.append(_row(tables.title(method) if n == 1 else "", f"{len(ok)} of {len(found)}", n, ok, start))
+            words = runs_ok(rows_of(tables.runs, method=method)) if n == 1 else ""
+            rows.append(_row(tables.title(method) if n == 1 else "", words, n, runs, start))
         rules.append(len(rows) - 1)
         if method != PLAIN:
-            _measure(findings, tables, method, ok, start)
-    _compare(findings, tables.runs)
+            _measure(findings, tables, method, runs, start)
+    _compare(findings, results)
     heads = ["|method", "n", "runs ok", "untrained", "trained", "its error", "held-out lines", "its error", "above held-out"]
     count = tables.experiment.scoring.num_samples
     caption = (
         f"Jensen-Shannon divergence, in bits from 0 to 1, between the n-grams of {count} generated lines and of as many "
         "training lines. Held-out lines: the same for real lines that were not trained on, which is what perfect text would "
         "have; with so few lines it is far from 0 for larger n. Mean ± standard deviation over seeds, without it where there "
-        "is one seed; error: standard error of one model's value. The paper prints samples and no numbers."
+        "is one seed; error: standard error of one model's value; a run that diverged has a divergence of 1. The paper prints "
+        "samples and no numbers."
     )
     return Content(
         findings,
@@ -66,13 +68,13 @@ _NOTE = (
 )
 
 
-def _row(title: str, runs: str, n: int, ok: pd.DataFrame, start: pd.DataFrame) -> list[str]:
+def _row(title: str, ended: str, n: int, runs: pd.DataFrame, start: pd.DataFrame) -> list[str]:
     name = f"ngram_divergence_{n}"
     floor = f"{name}_held_out"
-    line = [title, str(n), runs if n == 1 else "", told(_column(start, name), 3), told(_column(ok, name), 3)]
-    line += [number(_column(ok, f"{name}_standard_error").mean(), 3), told(_column(ok, floor), 3)]
-    line += [number(_column(ok, f"{floor}_standard_error").mean(), 3)]
-    return [*line, told(_column(ok, name) - _column(ok, floor), 3)]
+    line = [title, str(n), ended, told(_column(start, name), 3), told(_column(runs, name), 3)]
+    line += [number(_column(runs, f"{name}_standard_error").mean(), 3), told(_column(runs, floor), 3)]
+    line += [number(_column(runs, f"{floor}_standard_error").mean(), 3)]
+    return [*line, told(_column(runs, name) - _column(runs, floor), 3)]
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -80,10 +82,10 @@ def _column(rows: pd.DataFrame, name: str) -> pd.Series:
     return rows[name].astype(float) if name in rows else pd.Series([math.nan] * len(rows), index=rows.index, dtype=float)
 
 
-def _measure(findings: Findings, tables: Tables, method: str, ok: pd.DataFrame, start: pd.DataFrame) -> None:
+def _measure(findings: Findings, tables: Tables, method: str, runs: pd.DataFrame, start: pd.DataFrame) -> None:
     """What the protocol asks of WGAN-GP; of GAN it asks the opposite, see `_compare`."""
     title = tables.title(method)
-    for _, run in ok.iterrows():
+    for _, run in runs.iterrows():
         seed = int(run["seed"])
         first = rows_of(start, run=run["run"])
         for n in ORDERS:
@@ -93,13 +95,14 @@ def _measure(findings: Findings, tables: Tables, method: str, ok: pd.DataFrame, 
                 findings.add("change", run[name] - first[name].iloc[0], f"{title}, n = {n}", seed)
         curve = rows_of(tables.curves, run=run["run"])
         if len(curve):
-            findings.add("gradient_norm", ending(curve)["gradient_norm"].mean(), title, seed)
+            ended = run["outcome"] == "ok"
+            findings.add("gradient_norm", ending(curve)["gradient_norm"].mean() if ended else math.nan, title, seed)
 
 
 def _compare(findings: Findings, runs: pd.DataFrame) -> None:
-    """The excess of GAN in units of that of WGAN-GP, seed by seed, for n >= 2; infinite for a GAN that diverged."""
+    """The excess of GAN in units of that of WGAN-GP, seed by seed, for n >= 2."""
     plain = rows_of(runs, method=PLAIN).set_index("seed")
-    for _, run in rows_of(runs, method=PENALISED, outcome="ok").iterrows():
+    for _, run in rows_of(runs, method=PENALISED).iterrows():
         seed = int(run["seed"])
         if seed not in plain.index:
             continue
@@ -109,8 +112,6 @@ def _compare(findings: Findings, runs: pd.DataFrame) -> None:
 
 def ratio(plain: pd.Series, penalised: pd.Series, n: int) -> float:
     """What one run lies above its floor divided by what another does; infinite where the other reaches its floor."""
-    if plain["outcome"] != "ok":
-        return math.inf if plain["outcome"] == "diverged" else math.nan
     name = f"ngram_divergence_{n}"
     above, below = (float(run[name] - run[f"{name}_held_out"]) for run in (plain, penalised))
     if below > 0:

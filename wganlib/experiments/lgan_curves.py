@@ -5,10 +5,10 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from wganlib.experiments.lgan_table2 import chosen, trained
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Picture, Table, Tables, finite, rows_of, told
 from wganlib.reporting.grammar import legend_below, lines_figure, unbroken
+from wganlib.reporting.lipschitz_gans import chosen, trained
 
 QUANTITIES = {
     "score_variation": Quantity("coefficient of variation of the score over the last snapshots"),
@@ -127,5 +127,5 @@ def _notes(tables: Tables) -> list[str]:
         if chosen(tables, data, objective) is None
     }
     if left:
-        notes.append(f"No weight without a failed run, so no curve: {'; '.join(sorted(left))}.")
+        notes.append(f"A run diverged at every weight, so no curve: {'; '.join(sorted(left))}.")
     return notes

@@ -4,10 +4,10 @@ import math
 
 import pandas as pd
 
-from wganlib.experiments.lgan_table2 import chosen, trained
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of
 from wganlib.reporting.grammar import cut
+from wganlib.reporting.lipschitz_gans import chosen, trained
 from wganlib.reporting.style import TEXT_WIDTH, figure
 
 QUANTITIES: dict[str, Quantity] = {}
@@ -49,7 +49,7 @@ def _caption(tables: Tables, data: str, runs: pd.DataFrame) -> str:
     title = "; ".join(dict.fromkeys(f"{int(i):,} iterations" for i in map(tables.iterations, runs["run"])))
     caption = f"{data}: samples after {title}, not selected. Above each sheet: objective, penalty weight."
     missing = set(trained(tables, data=data)["objective"]) - set(runs["objective"])
-    return caption + (f" No weight without a failed run: {'; '.join(sorted(missing))}." if missing else "")
+    return caption + (f" A run diverged at every weight: {'; '.join(sorted(missing))}." if missing else "")
 
 
 def _sheets(tables: Tables, runs: pd.DataFrame, caption: str) -> Picture:

@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from wganlib.experiments.lgan_table2 import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Picture, Table, Tables, rows_of, told
 from wganlib.reporting.grammar import legend_below, lines_figure
+from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.reporting.style import FAKE, REAL, figure
 
 Array = NDArray[np.float64]
@@ -75,13 +75,14 @@ def report(tables: Tables) -> Content:
             _ratios(findings, found, f"{data}, weight {weight}")
             for objective, rows in found.items():
                 cells = [told(column) for column in zip(*rows.values(), strict=True)] or ["–"] * 3
-                body.append([data, weight, objective, str(len(rows)), *cells])
+                ended = len(_curves(tables, data, objective, weight))
+                body.append([data, weight, objective, str(ended), *cells])
     head = ["|data", "weight", "|objective", "runs ok", "wander", "from batches alone", "trend"]
     caption = (
         "The critic's offset, half the sum of its means on real and generated batches, in the last half of training, in units "
         "of the mean absolute gap between the two means. Wander: standard deviation about a straight line. From batches alone: "
         "the same from differences of successive logged values. Trend: change along the line. Mean ± standard deviation over "
-        "seeds."
+        "the seeds that ended."
     )
     rules = tuple(i for i in range(len(body) - 1) if body[i][:2] != body[i + 1][:2])
     notes = [
@@ -104,13 +105,14 @@ def _curves(tables: Tables, data: str, objective: str, weight: str) -> dict[int,
 def _of_objective(
     findings: Findings, tables: Tables, data: str, objective: str, weight: str
 ) -> dict[int, tuple[float, float, float]]:
-    """By seed: wander, batch noise, trend."""
-    found, last, case = {}, [], f"{data}, weight {weight}, {objective}"
-    for seed, curve in _curves(tables, data, objective, weight).items():
-        found[seed] = measured(curve)
-        findings.add("wander", found[seed][0], case, seed, found[seed][1])
-        tenth = curve.iloc[-max(1, len(curve) // 10) :]
-        last.append((offset(tenth).mean(), np.abs(gap(tenth)).mean()))
+    """By seed: wander, batch noise, trend; no numbers of a run that diverged."""
+    case, curves = f"{data}, weight {weight}, {objective}", _curves(tables, data, objective, weight)
+    seeds = trained(tables, data=data, objective=objective, weight=weight)["seed"]
+    found = {int(seed): measured(curves[seed]) if seed in curves else (math.nan,) * 3 for seed in seeds}
+    for seed, (wander, noise, _) in found.items():
+        findings.add("wander", wander, case, seed, noise)
+    tenths = [curve.iloc[-max(1, len(curve) // 10) :] for curve in curves.values()]
+    last = [(offset(tenth).mean(), np.abs(gap(tenth)).mean()) for tenth in tenths]
     if len(last) > 1:
         offsets, gaps = np.array(last).T
         findings.add("seed_spread", float(offsets.std(ddof=1) / gaps.mean()), case)
@@ -118,11 +120,11 @@ def _of_objective(
 
 
 def _ratios(findings: Findings, found: dict[str, dict[int, tuple[float, float, float]]], case: str) -> None:
-    """Wander of x over the largest of the strictly convex objectives, where all of them trained to the end."""
+    """Wander of x over the largest of the strictly convex objectives, where all of them have a result."""
     for seed, (wander, _, _) in found.get(WASSERSTEIN, {}).items():
         others = [found[o][seed][0] for o in STRICTLY_CONVEX if seed in found.get(o, {})]
-        if len(others) == len(STRICTLY_CONVEX) and max(others) > 0:
-            findings.add("wander_ratio", wander / max(others), case, seed)
+        if len(others) == len(STRICTLY_CONVEX) and (largest := float(np.max(others))):
+            findings.add("wander_ratio", wander / largest, case, seed)
 
 
 def _pictures(tables: Tables) -> list[Picture]:

@@ -1,22 +1,14 @@
-"""Objectives of Lipschitz GANs on images: scores at every penalty weight, and the paper's choice (Zhou et al. 2019, Table 2).
-
-The other reports on these runs show each objective at the weight that `chosen` gives.
-"""
-
-from typing import Any, NamedTuple
+"""Objectives of Lipschitz GANs on images: scores at each penalty weight, and the paper's choice (Zhou et al. 2019, Table 2)."""
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from wganlib.judging.quantities import Findings, Quantity
+from wganlib.judging.scores import with_result
 from wganlib.planning.params import PublishedScores
 from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import score_table, unbroken
-
-WASSERSTEIN = "x"
-STRICTLY_CONVEX = ("exp x", "−log σ(−x)", "x + √(x² + 1)", "(x + 1)²")
-"""Objectives whose critic loss is strictly convex, so that the optimal critic has no free offset; x and the hinge are not."""
+from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, chosen, trained
 
 QUANTITIES = {
     "gap": Quantity(
@@ -39,38 +31,11 @@ QUANTITIES = {
 }
 
 
-class Choice(NamedTuple):
-    """A penalty weight, and the runs that it was chosen by."""
-
-    weight: str
-    distance: float
-    """Mean final distance over seeds."""
-
-
-def trained(tables: Tables, **labels: Any) -> pd.DataFrame:
-    """The runs of Table 2 with these labels; the penalties' comparison is left out."""
-    return rows_of(tables.runs, group="objectives", **labels)
-
-
-def chosen(tables: Tables, data: str, objective: str, without: int | None = None) -> Choice | None:
-    """The penalty weight of the lowest mean final distance over seeds; one with a failed run is not chosen.
-
-    `without`: a seed that has no part in the choice. None where every weight has a failed run, or no run is left.
-    """
-    found = []
-    for weight in tables.options("weight"):
-        rows = trained(tables, data=data, objective=objective, weight=weight)
-        rows = rows[rows["seed"] != without]
-        if len(rows) and (rows["outcome"] == "ok").all() and rows[tables.columns.distance].notna().all():
-            found.append(Choice(weight, float(rows[tables.columns.distance].mean())))
-    return min(found, key=lambda choice: choice.distance, default=None)
-
-
 def report(tables: Tables) -> Content:
     """All weights; the paper's table with its selection named; the penalties beside each other."""
     findings = Findings(QUANTITIES)
     published = tables.published.scores["lgan_table2"]
-    rows = trained(tables)
+    rows = rows_of(tables.runs, group="objectives")
     data_sets = list(dict.fromkeys(rows["data"]))
     every = score_table(tables, ["data", "objective", "weight"], "All penalty weights, without a choice.", rows=rows)
     ends = tuple(i for i in range(len(every.rows) - 1) if every.rows[i][:2] != every.rows[i + 1][:2])
@@ -91,9 +56,9 @@ def _chosen_table(tables: Tables, data: str, published: PublishedScores) -> Tabl
     printed = any(row.labels.get("data") == data for row in published.rows)
     for objective in tables.options("objective"):
         rows = trained(tables, data=data, objective=objective)
-        ok, choice = rows[(rows["outcome"] == "ok") & rows[c.distance].notna()], chosen(tables, data, objective)
-        there = ok[ok["weight"] == choice.weight] if choice else ok[:0]
-        best = ok.loc[ok[c.distance].idxmin()] if len(ok) else None
+        choice = chosen(tables, data, objective)
+        there = rows[rows["weight"] == choice.weight] if choice else rows[:0]
+        best = rows.loc[rows[c.distance].idxmin()] if len(rows) else None
         line = [objective, choice.weight if choice else "–", told(there[c.score]), number(there[c.split_std].mean())]
         line += [told(there[c.distance])]
         line += ["–"] * 3 if best is None else [number(best[c.score]), number(best[c.distance]), str(best["weight"])]
@@ -146,7 +111,7 @@ def _gaps(findings: Findings, tables: Tables, data: str) -> None:
 
 
 def _gap(tables: Tables, data: str, seed: int, without: int | None) -> float:
-    """One seed's gap, with choices that leave out the seed `without`; not a number where a run failed."""
+    """One seed's gap, with choices that leave out the seed `without`; not a number where a run has no result."""
     base = chosen(tables, data, WASSERSTEIN, without)
     choices = {o: choice for o in STRICTLY_CONVEX if (choice := chosen(tables, data, o, without))}
     if base is None or not choices:
@@ -154,7 +119,7 @@ def _gap(tables: Tables, data: str, seed: int, without: int | None) -> float:
     best = min(choices, key=lambda objective: choices[objective].distance)
     pair = []
     for objective, weight in ((WASSERSTEIN, base.weight), (best, choices[best].weight)):
-        row = trained(tables, data=data, objective=objective, weight=weight, seed=seed, outcome="ok")
+        row = trained(tables, data=data, objective=objective, weight=weight, seed=seed)
         pair.append(float(row[tables.columns.distance].iloc[0]) if len(row) else float("nan"))
     return pair[0] - pair[1]
 
@@ -185,7 +150,7 @@ def _ranks(findings: Findings, tables: Tables, data: str, published: PublishedSc
 def _penalties(findings: Findings, tables: Tables) -> Table:
     """Penalties of weight 10 beside each other; whether exp x fails with them."""
     rows = tables.runs[tables.runs["group"].isin(["penalties", "control"])]
-    for row in rows.to_dict("records"):
+    for row in with_result(rows).to_dict("records"):
         if row["objective"] == WASSERSTEIN:
             continue
         if row["penalty"].startswith("maximum"):

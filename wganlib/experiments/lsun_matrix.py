@@ -18,7 +18,7 @@ CLAIMED = "wgan_gp_appendix_e"
 QUANTITIES = {
     "claimed": Quantity("pairs of networks, of 7, in which WGAN-GP succeeds", ">= 7"),
     "others": Quantity("pairs of networks, of 7, in which another method succeeds", "<= 6"),
-    "ratio": Quantity("Fréchet distance of a method divided by WGAN-GP's, mean of logarithms over networks that both ended"),
+    "ratio": Quantity("Fréchet distance of a method divided by WGAN-GP's, mean of logarithms over networks"),
     "limit": Quantity("Fréchet distance below which a run may succeed"),
 }
 
@@ -29,7 +29,10 @@ def report(tables: Tables) -> Content:
     for seed, rows in runs.groupby("seed"):
         findings.add("limit", rows["limit"].iloc[0], "", int(str(seed)))
         for method in tables.options("method"):
-            successes = int(rows_of(rows, method=method)["success"].sum())
+            cells = rows_of(rows, method=method)
+            if len(cells) < len(tables.options("networks")):
+                continue  # a run has no result, so that nothing can be said of all networks
+            successes = int(cells["success"].sum())
             if method == CLAIMED:
                 findings.add("claimed", successes, "", int(str(seed)))
             else:
@@ -46,15 +49,13 @@ def similarity_column(runs: pd.DataFrame) -> str:
 
 
 def judged(tables: Tables) -> pd.DataFrame:
-    """The runs with `limit`, `far`, `alike` and `success`, by the rule in the experiment's settings.
+    """The runs that have a result with `limit`, `far`, `alike` and `success`, by the rule in the experiment's settings.
 
-    A distance or similarity that is not a number meets no rule. Where none of the baseline's runs ended well there is no
-    limit, and nothing succeeds.
+    Where none of the baseline's runs ended well there is no limit, and nothing succeeds.
     """
-    runs, column, similar = tables.runs.copy(), tables.columns.distance, similarity_column(tables.runs)
+    runs, column, similar = tables.results.copy(), tables.columns.distance, similarity_column(tables.runs)
     ok = runs["outcome"] == "ok"
-    baseline = runs[ok & (runs["networks"] == tables.settings["baseline"])]
-    best = baseline.groupby("seed")[column].min()
+    best = runs[ok & (runs["networks"] == tables.settings["baseline"])].groupby("seed")[column].min()
     runs["limit"] = tables.settings["distance_factor"] * runs["seed"].map(best).astype(float)
     runs["far"] = ~(runs[column] < runs["limit"])
     runs["alike"] = ~(runs[similar] < runs[f"{similar}_training"] + tables.settings["similarity_margin"])
@@ -79,9 +80,11 @@ def _verdict(rows: pd.DataFrame) -> str:
     """Of one run: success, or why not; of several seeds: how many succeed."""
     if len(rows) > 1:
         return f"{int(rows['success'].sum())} of {len(rows)}"
+    if rows.empty:
+        return "no result"
     run = rows.iloc[0]
-    if run["outcome"] != "ok":
-        return str(run["outcome"]).replace("_", " ")
+    if run["outcome"] == "diverged":
+        return "diverged"
     return "success" if run["success"] else ", ".join(word for word in ("far", "alike") if run[word])
 
 
@@ -97,17 +100,18 @@ def _distances(tables: Tables, runs: pd.DataFrame) -> Table:
         line = [pair]
         for method in methods:
             rows = rows_of(runs, method=method, networks=pair)
-            line.append(f"{told(rows_of(rows, outcome='ok')[tables.columns.distance], 1)} {_verdict(rows)}".removeprefix("– "))
+            line.append(f"{told(rows[tables.columns.distance], 1)} {_verdict(rows)}".removeprefix("– "))
         body.append(line)
-    count = {m: sum(_won(rows_of(runs, method=m, networks=pair)) for pair in networks) for m in methods}
-    body.append(["successes", *(f"{count[m]} of {len(networks)}" for m in methods)])
+    won = {m: [_won(rows) for pair in networks if len(rows := rows_of(runs, method=m, networks=pair))] for m in methods}
+    body.append(["successes", *(f"{sum(won[m])} of {len(won[m])}" for m in methods)])
     published = tables.published.counts["lsun_matrix"].counts
     total = published["networks"]
     body.append(["the paper, by eye", *(f"{published[m]} of {total}" if m in published else "not all" for m in methods)])
     caption = (
         f"{tables.columns.distance_title} by networks and method, and whether the run succeeds; far: its distance is not below "
         "the limit; alike: its samples are more alike than the rule allows. With several seeds: mean ± standard deviation over "
-        "seeds and how many succeed; networks then count as a success if most seeds succeed."
+        "seeds and how many succeed; networks then count as a success if most seeds succeed. A run that diverged is infinitely "
+        "far (∞); networks of which every run ran out of memory have no result and count in no number."
     )
     heads = ["|networks", *(f"|{tables.title(m)}" for m in methods)]
     return Table(heads, body, caption, rules=(len(networks) - 1,))
@@ -116,8 +120,7 @@ def _distances(tables: Tables, runs: pd.DataFrame) -> Table:
 def _similarities(tables: Tables, runs: pd.DataFrame) -> Table:
     similar, methods = similarity_column(runs), tables.options("method")
     body = [
-        [pair, *(told(rows_of(runs, method=m, networks=pair, outcome="ok")[similar]) for m in methods)]
-        for pair in tables.options("networks")
+        [pair, *(told(rows_of(runs, method=m, networks=pair)[similar]) for m in methods)] for pair in tables.options("networks")
     ]
     real = runs[f"{similar}_training"].mean()
     body.append(["training images", *[number(real)] * len(methods)])
@@ -125,7 +128,8 @@ def _similarities(tables: Tables, runs: pd.DataFrame) -> Table:
     error = runs[f"{similar}_standard_error"].max()
     caption = (
         f"Mean structural similarity ({words}) of pairs of samples: 1 if all are the same image. Standard errors over the "
-        f"pairs of one run are at most {number(error, 3)}. With several seeds: mean ± standard deviation over seeds."
+        f"pairs of one run are at most {number(error, 3)}. With several seeds: mean ± standard deviation over seeds. A run "
+        "that diverged counts with 1."
     )
     return Table(["|networks", *(tables.title(m) for m in methods)], body, caption, rules=(len(body) - 2,))
 
@@ -134,14 +138,12 @@ def _against(tables: Tables, runs: pd.DataFrame, findings: Findings) -> Table:
     """Each other method against WGAN-GP, networks by networks."""
     networks, body = tables.options("networks"), []
     for method in (m for m in tables.options("method") if m != CLAIMED):
-        wins = [
-            (_won(rows_of(runs, method=method, networks=pair)), _won(rows_of(runs, method=CLAIMED, networks=pair)))
-            for pair in networks
-        ]
+        pairs = [[rows_of(runs, method=m, networks=pair) for m in (method, CLAIMED)] for pair in networks]
+        wins = [(_won(ours), _won(theirs)) for ours, theirs in pairs if len(ours) and len(theirs)]
         only_it, only_claimed = wins.count((True, False)), wins.count((False, True))
         test, ratio = mcnemar(only_it, only_claimed), paired(_log_ratios(tables, runs, method))
         findings.add("ratio", np.exp(ratio.mean), tables.title(method))
-        interval = f" [{number(np.exp(ratio.low))}, {number(np.exp(ratio.high))}]" if ratio.pairs > 1 else ""
+        interval = "" if np.isnan(ratio.low) else f" [{number(np.exp(ratio.low))}, {number(np.exp(ratio.high))}]"
         counted = [str(n) for n in (only_it, only_claimed, wins.count((True, True)), wins.count((False, False)))]
         body.append(
             [
@@ -156,17 +158,17 @@ def _against(tables: Tables, runs: pd.DataFrame, findings: Findings) -> Table:
         "Methods against WGAN-GP on the same networks: in how many of them only the method succeeds, only WGAN-GP, both, "
         "neither; p: exact McNemar test, two-sided. Seven pairs are few: p is below 0.05 only if six or more of them differ, "
         "all in one direction. Distance ratio: the method's distance divided by WGAN-GP's, geometric mean over the networks "
-        "that both ended [95 % t interval over networks]; diverged runs have no distance and are left out, which favours it."
+        "[95 % t interval over networks]; ∞ where a run of the method diverged, 0 where one of WGAN-GP did."
     )
     heads = ["|method", "only it", "only WGAN-GP", "both", "neither", "p", "distance ratio", "networks"]
     return Table(heads, body, caption)
 
 
 def _log_ratios(tables: Tables, runs: pd.DataFrame, method: str) -> pd.Series:
-    """Logarithms of the ratio of distances [networks], means over the seeds that both methods ended."""
-    ok = rows_of(runs, outcome="ok").set_index(["networks", "seed"])
-    logs = np.log(ok[tables.columns.distance].astype(float))
-    difference = logs[ok["method"] == method] - logs[ok["method"] == CLAIMED]
+    """Logarithms of the ratio of distances [networks], means over the seeds of which both methods have a result."""
+    runs = runs.set_index(["networks", "seed"])
+    logs = np.log(runs[tables.columns.distance])
+    difference = logs[runs["method"] == method] - logs[runs["method"] == CLAIMED]
     return difference.dropna().groupby(level="networks").mean()
 
 

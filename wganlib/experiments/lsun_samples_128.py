@@ -2,8 +2,8 @@
 
 from wganlib import architectures
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
-from wganlib.reporting.grammar import whole_sheets
+from wganlib.reporting.content import Content, Table, Tables, number, told
+from wganlib.reporting.grammar import runs_ok, whole_sheets
 
 QUANTITIES = {
     "score": Quantity("score of the last checkpoint"),
@@ -14,14 +14,14 @@ QUANTITIES = {
 def report(tables: Tables) -> Content:
     """A sheet of samples, the size of the networks, and the scores, beside which the paper has none."""
     c, findings = tables.columns, Findings(QUANTITIES)
-    ok, spec = rows_of(tables.runs, outcome="ok"), tables.experiment.entries[0].spec
-    for seed, score, distance in zip(ok["seed"], ok[c.score], ok[c.distance], strict=True):
+    runs, spec = tables.results, tables.experiment.entries[0].spec
+    for seed, score, distance in zip(runs["seed"], runs[c.score], runs[c.distance], strict=True):
         findings.add("score", score, "", int(seed))
         findings.add("distance", distance, "", int(seed))
     data, side = spec.dataset.folder or spec.dataset.name, spec.dataset.image_size
     weights = [f"{architectures.parameters(spec.architecture, spec.dataset.shape, n):,}" for n in ("generator", "critic")]
-    line = [f"{data.replace('_', ' ')}, {side} × {side}", *weights, f"{len(ok)} of {len(tables.runs)}", told(ok[c.score])]
-    line += [number(ok[c.split_std].mean()), told(ok[c.distance], 1), number(ok[c.distance_error].mean(), 1), "none"]
+    line = [f"{data.replace('_', ' ')}, {side} × {side}", *weights, runs_ok(tables.runs), told(runs[c.score])]
+    line += [number(runs[c.split_std].mean()), told(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1), "none"]
     heads = ["|data", "weights of G", "of D", "runs ok", c.title, "split spread", c.distance_title, "its error", "paper"]
     caption = (
         "Size of the networks and scores of the last checkpoint. Split spread: standard deviation over the splits of one "

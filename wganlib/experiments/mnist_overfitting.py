@@ -5,8 +5,9 @@ import pandas as pd
 
 from wganlib.judging import statistics
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
-from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, score_table
+from wganlib.judging.scores import with_result
+from wganlib.reporting.content import Content, Picture, Table, Tables, known, number, rows_of, told
+from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, runs_ok, score_table
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {
@@ -26,21 +27,19 @@ PARTS = {"training": "training", "held_out": "held out"}
 def report(tables: Tables) -> Content:
     """The paper's two panels, and the same for all digits; slopes and gaps by seed; the gaps compared by seed."""
     findings, rows, compared = Findings(QUANTITIES), [], []
-    curves = negative_losses(tables.curves)
+    curves = negative_losses(tables.curves[tables.curves["run"].isin(rows_of(tables.runs, outcome="ok")["run"])])
     methods, sets = tables.options("method"), tables.options("training_set")
     for method in methods:
         gaps: dict[str, dict[int, float]] = {}
         for chosen in sets:
-            found = rows_of(tables.runs, method=method, training_set=chosen)
-            ok = found[found["outcome"] == "ok"]
-            by_seed = {int(r["seed"]): rows_of(curves, run=r["run"]) for _, r in ok.iterrows()}
-            measured = {seed: measure(curve) for seed, curve in by_seed.items() if len(curve)}
+            runs = rows_of(tables.runs, method=method, training_set=chosen)
+            measured = {int(r["seed"]): measure(rows_of(curves, run=r["run"])) for _, r in with_result(runs).iterrows()}
             _add(findings, tables.title(method), method == PENALISED, chosen, digits(tables, chosen), measured)
             gaps[chosen] = {seed: m["gap"] for seed, m in measured.items()}
             told_of = (told(m[key] for m in measured.values()) for key in ("training", "held_out"))
             slopes = (told(m[key] for m in measured.values()) for key in ("training_slope", "held_out_slope"))
             share = told((100 * m["gap"] for m in measured.values()), 0)
-            line = [tables.title(method), digits(tables, chosen), f"{len(ok)} of {len(found)}", *told_of, share, *slopes]
+            line = [tables.title(method), digits(tables, chosen), runs_ok(runs), *told_of, share, *slopes]
             rows.append([*line, _paper(method, chosen)])
         compared.append(_compared(findings, tables.title(method), gaps.get("limited", {}), gaps.get("whole", {})))
     few = digits(tables, "limited")
@@ -57,8 +56,8 @@ def report(tables: Tables) -> Content:
     ]
     caption = (
         "Negative critic loss over the last fifth of the training, on training and on held-out digits; their gap as a share of "
-        "the first; slopes of both over the last half, per 1,000 generator iterations. Mean ± standard deviation over seeds, "
-        "without it where there is one seed."
+        "the first; slopes of both over the last half, per 1,000 generator iterations. Mean ± standard deviation over the "
+        "seeds that ended, without it where there is one."
     )
     pairs = Table(
         ["|method", "seeds", f"gap with {few} minus gap with all", "in standard deviations"],
@@ -68,9 +67,7 @@ def report(tables: Tables) -> Content:
     )
     named = tables.runs.assign(training_set=[digits(tables, chosen) for chosen in tables.runs["training_set"]])
     scores = score_table(tables, ["method", "training_set"], "Scores of the last generators against all digits.", rows=named)
-    ok = set(tables.runs[tables.runs["outcome"] == "ok"]["run"])
-    drawn = _panels(tables, curves[curves["run"].isin(ok)], methods, sets)
-    return Content(findings, [Table(heads, rows, caption), pairs, scores], [drawn])
+    return Content(findings, [Table(heads, rows, caption), pairs, scores], [_panels(tables, curves, methods, sets)])
 
 
 def digits(tables: Tables, chosen: str) -> str:
@@ -88,7 +85,7 @@ def slope(curve: pd.DataFrame, part: str) -> float:
 
 
 def measure(curve: pd.DataFrame) -> dict[str, float]:
-    """Of one run: both losses at the end, their gap, and both slopes over the last half."""
+    """Of one run: both losses at the end, their gap, and both slopes over the last half; no numbers without a curve."""
     end = ending(curve)
     found = {part: float(end[part].mean()) for part in PARTS} | {"gap": end_gap(curve)}
     return found | {f"{part}_slope": slope(curve, part) for part in PARTS}
@@ -110,8 +107,8 @@ def _compared(findings: Findings, title: str, few: dict[int, float], whole: dict
     differences = {seed: few[seed] - whole[seed] for seed in few if seed in whole}
     for seed, value in differences.items():
         findings.add("gap_difference", value, title, seed)
-    effect = statistics.standardised_difference(list(differences.values()))
-    return [title, str(len(differences)), paired(differences.values()).told(), number(effect, 1)]
+    mean, effect = paired(differences.values()), statistics.standardised_difference(list(known(differences.values())))
+    return [title, str(mean.pairs), mean.told(), number(effect, 1)]
 
 
 def _paper(method: str, chosen: str) -> str:

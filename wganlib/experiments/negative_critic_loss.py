@@ -1,5 +1,7 @@
 """Minus the critic's loss over the training, on training and on held-out images (Gulrajani et al. 2017, Figure 5a)."""
 
+import math
+
 import pandas as pd
 from scipy import stats
 
@@ -22,12 +24,14 @@ def report(tables: Tables) -> Content:
     c, findings, rows = tables.columns, Findings(QUANTITIES), []
     curves = negative_losses(tables.curves)
     for _, run in tables.runs.iterrows():
-        line = [str(run["seed"]), run["outcome"]]
-        curve = rows_of(curves, run=run["run"])
+        seed, line, curve = int(run["seed"]), [str(run["seed"]), run["outcome"]], rows_of(curves, run=run["run"])
         if run["outcome"] != "ok" or curve.empty:
-            rows.append([*line, *["–"] * 7])
+            rows.append([*line, *["–"] * 5, number(run[c.score]), "–"])
+            if run["outcome"] == "diverged":
+                for name, case in (*((name, part) for part in PARTS.values() for name in ("trend", "end")), ("gap", "")):
+                    findings.add(name, math.nan, case, seed)
             continue
-        seed, places = int(run["seed"]), curve["generator_iteration"]
+        places = curve["generator_iteration"]
         for part, name in PARTS.items():
             smooth = smoothed(curve[part])
             findings.add("trend", float(stats.spearmanr(places, smooth).statistic), name, seed)

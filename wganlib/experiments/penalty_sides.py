@@ -21,9 +21,6 @@ QUANTITIES = {
     "power": Quantity("power of the sign test, at this number of pairs, to find the paper's share of wins"),
 }
 
-WORST = 1.0
-"""The score of a run that diverged: that of a constant."""
-
 
 def report(tables: Tables) -> Content:
     """Wins, losses and ties beside the paper's; tests of both; scores of the pairs as points."""
@@ -50,14 +47,14 @@ def report(tables: Tables) -> Content:
         ["one-sided higher", str(found.losses), str(losses)],
         ["tied", str(found.ties), "–"],
         ["architectures", str(len(pairs)), str(trained)],
-        ["two-sided runs that failed", str((pairs["two_sided_outcome"] != "ok").sum()), "–"],
-        ["one-sided runs that failed", str((pairs["one_sided_outcome"] != "ok").sum()), "–"],
+        ["two-sided runs that diverged", str((pairs["two_sided_outcome"] == "diverged").sum()), "–"],
+        ["one-sided runs that diverged", str((pairs["one_sided_outcome"] == "diverged").sum()), "–"],
     ]
     counts = Table(
         ["|outcome", "this run", "paper"],
         counted,
         f"Which penalty gave the higher {tables.columns.title}, a trial an architecture. Paper: {published.certainty}. "
-        "A run that diverged has score 1; an architecture with a run that could not be scored is left out.",
+        "A run that diverged has score 1; an architecture with a run that ran out of memory is left out.",
     )
     # The second reading takes the number of architectures at its word, and the one-sided wins as what is left.
     readings = [(wins, losses, paper), (wins, trained - wins, statistics.sign_test(wins, trained - wins))]
@@ -66,16 +63,14 @@ def report(tables: Tables) -> Content:
 
 
 def pairs_of(tables: Tables) -> pd.DataFrame:
-    """A row an architecture and seed that both penalties have, with both scores and outcomes; Table 2 may have more."""
-    runs, keys = tables.runs, ["architecture", "seed"]
-    value = runs[tables.columns.score].where(runs["outcome"] != "diverged", WORST).astype(float)
-    scored = runs.assign(value=value)[np.isfinite(value)]
-    one_sided = scored["penalty"] == "one-sided"
+    """A row an architecture and seed of which both penalties have a result, with both scores and outcomes."""
+    runs, keys, score = tables.results, ["architecture", "seed"], tables.columns.score
+    one_sided = runs["penalty"] == "one-sided"
 
     def side(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-        return rows[[*keys, "value", "outcome"]].rename(columns={"value": name, "outcome": f"{name}_outcome"})
+        return rows[[*keys, score, "outcome"]].rename(columns={score: name, "outcome": f"{name}_outcome"})
 
-    return side(scored[~one_sided], "two_sided").merge(side(scored[one_sided], "one_sided"), on=keys)
+    return side(runs[~one_sided], "two_sided").merge(side(runs[one_sided], "one_sided"), on=keys)
 
 
 def _tests(

@@ -1,94 +1,83 @@
 """The demo's settings, chosen for each method by its own best score; the contrast between methods plays no part."""
 
-from pathlib import Path
+import math
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from wganlib.collecting.tables import read_table
-from wganlib.errors import parse
-from wganlib.planning.params import ThresholdSettings
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.judging.quantities import Quantity
+from wganlib.judging.scores import with_result
+from wganlib.reporting.content import Content, Tables, rows_of
 
+QUANTITIES: dict[str, Quantity] = {}
 SETTINGS = ["learning_rate", "critic_factor", "generator_iteration"]
 
 
 class Choice(NamedTuple):
-    """A method's settings with the highest mean classifier score over the pilot's seeds."""
+    """A method's settings with the highest mean score over the pilot's seeds; one seed has no standard deviation."""
 
     learning_rate: float
     critic_factor: float
     generator_iteration: int
     mean: float
-    std: float
+    std: float | None
     seeds: int
 
 
-def choose(snapshots: pd.DataFrame, method: str) -> Choice:
-    """The settings of a method's best mean score; ties go to fewer iterations, then to the smaller rate."""
-    rows = snapshots[snapshots["method"] == method]
-    means = rows.groupby(SETTINGS)["classifier_score"].agg(["mean", "std", "count"]).reset_index()
-    order = means.sort_values(
+def scored(snapshots: pd.DataFrame, method: str, score: str) -> pd.DataFrame:
+    """Mean, standard deviation and number of a method's scores over seeds, a row for each of its settings."""
+    rows = rows_of(with_result(snapshots), method=method)
+    return rows.groupby(SETTINGS)[score].agg(["mean", "std", "count"]).reset_index()
+
+
+def choose(settings: pd.DataFrame) -> Choice:
+    """The settings of the best mean score; ties go to fewer iterations, then to the smaller rate."""
+    order = settings.sort_values(
         ["mean", "generator_iteration", "learning_rate", "critic_factor"], ascending=[False, True, True, True]
     )
     best = order.iloc[0]
-    return Choice(
-        float(best["learning_rate"]),
-        float(best["critic_factor"]),
-        int(best["generator_iteration"]),
-        float(best["mean"]),
-        float(best["std"]),
-        int(best["count"]),
-    )
+    rates = float(best["learning_rate"]), float(best["critic_factor"])
+    return Choice(*rates, int(best["generator_iteration"]), float(best["mean"]), _known(best["std"]), int(best["count"]))
 
 
-def primary_threshold(choices: list[Choice], untrained: float, thresholds: tuple[float, ...]) -> float:
+def primary_threshold(choices: list[Choice], untrained: float, thresholds: list[float]) -> float:
     """The largest threshold not above half way from the untrained score to the mean of the methods' best scores."""
     half_way = (untrained + sum(c.mean for c in choices) / len(choices)) / 2
     return max(t for t in thresholds if t <= half_way)
 
 
-def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The numbers of the report; it has no pictures.
-
-    Raises:
-        WganlibError: the collected tables are missing.
-    """
-    folder = results / plan.scale / experiment.name
-    settings = parse(ThresholdSettings, experiment.settings, "settings")
-    snapshots, runs = (
-        read_table(folder / "snapshots.csv", ["method", "classifier_score", *SETTINGS]),
-        read_table(folder / "runs.csv"),
-    )
-    choices = {method: choose(snapshots, method) for method in experiment.methods}
-    untrained = float(runs["untrained_classifier_score"].mean())
+def report(tables: Tables) -> Content:
+    """Scores at all settings with each method's best, and the threshold that follows from these."""
+    c, runs = tables.columns, tables.runs
+    scores = {method: scored(tables.snapshots, method, c.score) for method in tables.options("method")}
+    choices = {method: choose(settings) for method, settings in scores.items()}
+    untrained = float(runs[c.untrained].mean())
     numbers = {
-        "scale": plan.scale,
-        "methods": [_method(plan, method, snapshots, choice) for method, choice in choices.items()],
+        "score": c.title,
+        "methods": [_method(tables.title(method), scores[method], choice) for method, choice in choices.items()],
         "untrained": untrained,
-        "primary_threshold": primary_threshold(list(choices.values()), untrained, settings.thresholds),
-        "seeds": list(experiment.scale.seeds),
-        "commits": sorted(set(runs["commit"].fillna("not recorded"))),
-        "devices": sorted(set(runs["device"])),
-        "runs": len(runs),
-        "outcomes": {str(k): int(v) for k, v in runs["outcome"].value_counts().sort_index().items()},
+        "primary_threshold": primary_threshold(list(choices.values()), untrained, tables.settings["thresholds"]),
+        "outcomes": {str(name): int(count) for name, count in runs["outcome"].value_counts().sort_index().items()},
     }
-    return numbers, {}
+    return Content(template="pilot", numbers=numbers)
 
 
-def _method(plan: Plan, method: str, snapshots: pd.DataFrame, choice: Choice) -> dict[str, Any]:
-    rows = snapshots[snapshots["method"] == method]
-    means = rows.groupby(SETTINGS)["classifier_score"].agg(["mean", "std"])
-    iterations = sorted(int(i) for i in rows["generator_iteration"].unique())
+def _method(title: str, settings: pd.DataFrame, choice: Choice) -> dict[str, Any]:
+    iterations = sorted(int(i) for i in settings["generator_iteration"].unique())
     lines = []
-    for (rate, factor), _ in rows.groupby(["learning_rate", "critic_factor"], sort=True):
+    for (rate, factor), rows in settings.groupby(["learning_rate", "critic_factor"], sort=True):
+        by_iteration = rows.set_index("generator_iteration")
         cells = [
             {
-                "mean": float(means.loc[(rate, factor, i), "mean"]),
-                "std": float(means.loc[(rate, factor, i), "std"]),
+                "mean": _known(by_iteration["mean"].get(i)),
+                "std": _known(by_iteration["std"].get(i)),
                 "chosen": (rate, factor, i) == tuple(choice[:3]),
             }
             for i in iterations
         ]
         lines.append({"learning_rate": float(rate), "critic_factor": float(factor), "cells": cells})
-    return {"title": plan.methods[method].title, "iterations": iterations, "lines": lines, "choice": choice._asdict()}
+    return {"title": title, "iterations": iterations, "lines": lines, "choice": choice._asdict()}
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else float(value)

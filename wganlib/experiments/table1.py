@@ -1,42 +1,37 @@
-"""Table 1 of Gulrajani et al. 2017: the set of architectures, and which of them were trained."""
+"""Table 1 of Gulrajani et al. 2017: the set of architectures, and which of them were drawn."""
 
 import math
-from pathlib import Path
-from typing import Any
 
 from wganlib import architectures
-from wganlib.architectures.families import random_set
-from wganlib.experiments.table2 import FACTOR_TITLES, level_title
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.architectures.families.random_set import FACTORS
+from wganlib.judging.quantities import Quantity
+from wganlib.reporting.content import Content, Tables
+from wganlib.reporting.factors import FACTOR_TITLES, level_title
+
+QUANTITIES: dict[str, Quantity] = {}
 
 
-def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The numbers of the report; it has no pictures and needs the plan alone."""
-    count = experiment.scale.architectures
-    drawn = random_set.sample(count) if isinstance(count, int) else [random_set.BASE]
-    data = experiment.entries[0].spec.dataset.shape
-    parameters = []
-    for factors in drawn:
-        spec = random_set.architecture(factors, width=plan.params.width, critic_norm="layer")
-        parameters.append([architectures.parameters(spec, data, network) for network in ("generator", "critic")])
+def report(tables: Tables) -> Content:
+    """How often each value of each factor is drawn, and the sizes of the networks; what is planned is enough."""
+    entries = tables.experiment.entries
+    drawn = {entry.labels["architecture"]: entry.labels for entry in entries}.values()
+    sizes = {
+        side: [architectures.parameters(entry.spec.architecture, entry.spec.dataset.shape, side) for entry in entries]
+        for side in ("generator", "critic")
+    }
     numbers = {
-        "scale": plan.scale,
-        "source": experiment.params.source,
-        "total": math.prod(map(len, random_set.FACTORS.values())),
+        "total": math.prod(map(len, FACTORS.values())),
         "drawn": len(drawn),
-        "width": plan.params.width,
+        "width": entries[0].spec.architecture.width,
         "factors": [
             {
                 "title": FACTOR_TITLES[name],
                 "levels": [
-                    {"level": level_title(value), "drawn": sum(factors[name] == value for factors in drawn)} for value in values
+                    {"level": level_title(value), "drawn": sum(labels[name] == value for labels in drawn)} for value in values
                 ],
             }
-            for name, values in random_set.FACTORS.items()
+            for name, values in FACTORS.items()
         ],
-        "parameters": {
-            side: [min(p[i] for p in parameters), max(p[i] for p in parameters)]
-            for i, side in enumerate(("generator", "critic"))
-        },
+        "parameters": {side: [min(counts), max(counts)] for side, counts in sizes.items()},
     }
-    return numbers, {}
+    return Content(template="table1", numbers=numbers)

@@ -1,100 +1,100 @@
 """Table 2 and Table 5 of Gulrajani et al. 2017: outcomes of training random architectures with two methods."""
 
+import io
 import math
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from wganlib.architectures.families.random_set import FACTORS
-from wganlib.collecting.tables import ranking, read_table, split_sheets
-from wganlib.errors import parse
-from wganlib.files import read_json
+from wganlib.collecting.tables import ranking
+from wganlib.errors import WganlibError
 from wganlib.judging import statistics
+from wganlib.judging.quantities import Quantity
 from wganlib.methods.method import OptimizerSpec
-from wganlib.planning.params import PublishedTable, ThresholdSettings
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.planning.params import PublishedTable
 from wganlib.reporting import style
+from wganlib.reporting.content import Content, Tables, rows_of
+from wganlib.reporting.factors import FACTOR_TITLES, level_title
 
-FACTOR_TITLES = {
-    "generator_nonlinearity": "Nonlinearity (G)",
-    "critic_nonlinearity": "Nonlinearity (D)",
-    "generator_depth": "Depth (G)",
-    "critic_depth": "Depth (D)",
-    "generator_normalized": "Batch norm (G)",
-    "critic_normalized": "Batch or layer norm (D)",
-    "generator_filters": "Base filter count (G)",
-    "critic_filters": "Base filter count (D)",
-}
-LEVEL_TITLES = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "smooth_elu": "smooth ELU", "tanh": "tanh"}
-"""smooth ELU is the paper's softplus(2x + 2)/2 - 1."""
+QUANTITIES: dict[str, Quantity] = {}
 RANKING_MINIMUM = 30
 """Fewer runs a level allow no ranking of levels in words."""
 
 
-def build(plan: Plan, experiment: Experiment, results: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The numbers of the report, and its pictures by file name.
+def report(tables: Tables) -> Content:
+    """Outcomes at every threshold with their tests, successes by factor, the best and the worst samples, every run.
 
     Raises:
-        WganlibError: the collected tables are missing.
+        WganlibError: no architecture has a result by both methods.
     """
-    folder = results / plan.scale / experiment.name
-    table, real = read_table(folder / "runs.csv"), next(iter(read_json(folder / "real.json").values()))
-    first, second = experiment.methods
-    settings = parse(ThresholdSettings, experiment.settings, "settings")
-    primary = settings.primary_threshold
-    assert primary is not None  # the plan refuses a table2 without one
-    scores = {method: _by_architecture(table, method) for method in (first, second)}
-    published = plan.published.table2
-    outcomes = Counter(table["outcome"])
-    best = [float(scores[method].max()) for method in (first, second)]
+    c, table, settings = tables.columns, tables.runs, tables.settings
+    methods = tables.options("method")
+    pairs = pairs_of(tables)
+    scores = {method: pairs[method] for method in methods}
+    primary, published = settings["primary_threshold"], tables.published.outcomes["table2"]
+    best = [float(scores[method].max()) for method in methods]
+    spec, untrained = tables.experiment.entries[0].spec, table[c.untrained]
     numbers = {
-        "scale": plan.scale,
+        "score": c.title,
+        "score_column": c.score,
+        "distance": c.distance_title,
+        "pairs": len(pairs),
         "total": math.prod(map(len, FACTORS.values())),
-        "source": experiment.params.source,
-        "methods": [plan.methods[m].title for m in (first, second)],
+        "methods": [tables.title(method) for method in methods],
         "primary_threshold": primary,
-        "thresholds": [_row(scores, (first, second), t, published) for t in settings.thresholds],
-        "main_thresholds": list(settings.main_thresholds),
+        "thresholds": [_row(scores, methods, threshold, published) for threshold in settings["thresholds"]],
+        "main_thresholds": settings["main_thresholds"],
         "published": published.model_dump(include={"source", "score", "architectures"}),
-        "success": [_success(scores[method], primary) for method in (first, second)],
-        "factors": [_factor(table, name, (first, second), primary) for name in FACTORS],
+        "success": [_success(scores[method], primary) for method in methods],
+        "factors": [_factor(pairs, name, methods, primary) for name in FACTORS],
         "ranking_minimum": RANKING_MINIMUM,
         "trained": [statistics.succeeds(score, primary) for score in best],
         "best_scores": best,
-        "budget": [_budget(plan, experiment, method) for method in (first, second)],
-        "samples": [_extremes(table, method, plan) for method in (first, second)],
-        "runs": _runs(table, first, second),
-        "untrained": {
-            "minimum": float(table["untrained_classifier_score"].min()),
-            "median": float(table["untrained_classifier_score"].median()),
-            "maximum": float(table["untrained_classifier_score"].max()),
-        },
-        "real": real,
-        "dataset": experiment.entries[0].spec.dataset.model_dump(mode="json"),
-        "width": plan.params.width,
-        "scoring": experiment.scoring.model_dump(mode="json"),
+        "budget": [_budget(tables, method) for method in methods],
+        "samples": [_extremes(tables, method) for method in methods],
+        "runs": _runs(tables, methods),
+        "untrained": {"minimum": untrained.min(), "median": untrained.median(), "maximum": untrained.max()},
+        "real": next(iter(tables.real.values())),
+        "dataset": spec.dataset.model_dump(mode="json"),
+        "width": spec.architecture.width,
+        "scoring": tables.experiment.scoring.model_dump(mode="json"),
         "number_of_runs": len(table),
-        "outcomes": {str(name): count for name, count in sorted(outcomes.items())},
-        "commits": sorted(set(table["commit"].fillna("not recorded"))),
-        "devices": sorted(set(table["device"])),
+        "outcomes": {str(name): count for name, count in sorted(Counter(table["outcome"]).items())},
         "threads": sorted({int(v) for v in table["threads"]}),
-        "training_seconds": [round(float(table[table["method"] == m]["seconds"].sum())) for m in (first, second)],
+        "training_seconds": [round(float(rows_of(table, method=m)["seconds"].sum())) for m in methods],
     }
-    names = [f"{method}_{place}.png" for method in (first, second) for place in ("best", "worst")]
-    pictures = dict(zip(names, split_sheets(folder / "samples.png", len(names)), strict=True))
-    return numbers, pictures | {"scores.pdf": _draw(plan, scores, (first, second), settings.thresholds, numbers)}
+    files = {"scores.pdf": _draw(numbers, scores, methods)}
+    for method in methods:
+        for place, run in zip(("best", "worst"), _ends(tables, method), strict=True):
+            files[f"{method}_{place}.png"] = _png(tables.sheets[run["run"]])
+    return Content(template="table2", numbers=numbers, files=files)
 
 
-def _by_architecture(table: pd.DataFrame, method: str) -> pd.Series:
-    rows = table[table["method"] == method]
-    return rows.set_index(["architecture", "seed"])["classifier_score"].sort_index()
+def pairs_of(tables: Tables) -> pd.DataFrame:
+    """A row an architecture and seed of which both methods have a result: its factors, and by each method's name the score.
+
+    Raises:
+        WganlibError: there is none.
+    """
+    keys = ["architecture", "seed"]
+    sides = [
+        rows_of(tables.results, method=method).set_index(keys)[tables.columns.score].rename(method)
+        for method in tables.options("method")
+    ]
+    pairs = pd.concat(sides, axis=1, join="inner").sort_index()
+    if pairs.empty:
+        raise WganlibError(
+            f"{tables.experiment.name}: no architecture has a result by both methods: all runs ran out of memory"
+        )
+    return pairs.join(tables.runs.drop_duplicates(keys).set_index(keys)[list(FACTORS)])
 
 
-def _row(scores: dict[str, pd.Series], methods: tuple[str, str], threshold: float, published: PublishedTable) -> dict[str, Any]:
-    first, second = (scores[method] for method in methods)
-    counts = statistics.counts(list(first), list(second.loc[first.index]), threshold)
+def _row(scores: dict[str, pd.Series], methods: list[str], threshold: float, published: PublishedTable) -> dict[str, Any]:
+    first, second = (list(scores[method]) for method in methods)
+    counts = statistics.counts(first, second, threshold)
     test = statistics.mcnemar(counts.only_first, counts.only_second)
     lines = [dict(zip(published.columns, row, strict=True)) for row in published.rows]
     columns = [*(f"only_{method}" for method in methods), "both", "neither"]
@@ -116,28 +116,20 @@ def _success(scores: pd.Series, threshold: float) -> dict[str, Any]:
     return {"n": n, "successes": k, "interval": list(statistics.wilson(k, n))}
 
 
-def _factor(table: pd.DataFrame, name: str, methods: tuple[str, str], threshold: float) -> dict[str, Any]:
+def _factor(pairs: pd.DataFrame, name: str, methods: list[str], threshold: float) -> dict[str, Any]:
     levels = []
     for value in FACTORS[name]:
-        rows = table[table[name] == value]
+        rows = pairs[pairs[name] == value]
         if len(rows):
-            cells = [_success(rows[rows["method"] == m]["classifier_score"], threshold) for m in methods]
-            levels.append({"level": level_title(value), "methods": cells})
+            levels.append({"level": level_title(value), "methods": [_success(rows[m], threshold) for m in methods]})
     return {"title": FACTOR_TITLES[name], "levels": levels}
 
 
-def level_title(value: Any) -> str:
-    """A factor's value as the paper prints it."""
-    if isinstance(value, bool):
-        return "True" if value else "False"
-    return LEVEL_TITLES.get(str(value), str(value))
-
-
-def _budget(plan: Plan, experiment: Experiment, method: str) -> dict[str, Any]:
-    spec = experiment.spec_of(method=method)
+def _budget(tables: Tables, method: str) -> dict[str, Any]:
+    spec = tables.experiment.spec_of(method=method)
     settings = spec.method
     return {
-        "title": plan.methods[method].title,
+        "title": tables.title(method),
         "generator_iterations": spec.generator_iterations,
         "critic_steps": settings.critic_steps,
         "batch_size": settings.batch_size,
@@ -154,75 +146,66 @@ def _optimizer_text(optimizer: OptimizerSpec) -> str:
     return {"rmsprop": "RMSProp", "rmsprop_tf": "RMSProp (TensorFlow's)", "sgd": "SGD"}[optimizer.name]
 
 
-def _extremes(table: pd.DataFrame, method: str, plan: Plan) -> dict[str, Any]:
-    ranked = ranking(table[table["method"] == method])
+def _ends(tables: Tables, method: str) -> list[pd.Series]:
+    """A method's best and worst run."""
+    ranked = ranking(rows_of(tables.runs, method=method), tables.columns.score)
+    return [ranked.iloc[0], ranked.iloc[-1]]
 
-    def described(row: pd.Series, place: str) -> dict[str, Any]:
-        return {
+
+def _extremes(tables: Tables, method: str) -> dict[str, Any]:
+    sheets = [
+        {
             "picture": f"{method}_{place}.png",
-            "architecture": int(row["architecture"]) + 1,
-            "score": float(row["classifier_score"]),
-            "outcome": row["outcome"],
-            "factors": ", ".join(f"{FACTOR_TITLES[f]}: {level_title(row[f])}" for f in FACTORS),
+            "architecture": int(run["architecture"]) + 1,
+            "score": float(run[tables.columns.score]),
+            "outcome": run["outcome"],
+            "factors": ", ".join(f"{FACTOR_TITLES[f]}: {level_title(run[f])}" for f in FACTORS),
         }
-
-    return {
-        "title": plan.methods[method].title,
-        "sheets": [described(ranked.iloc[0], "best"), described(ranked.iloc[-1], "worst")],
-    }
+        for place, run in zip(("best", "worst"), _ends(tables, method), strict=True)
+    ]
+    return {"title": tables.title(method), "sheets": sheets}
 
 
-def _runs(table: pd.DataFrame, first: str, second: str) -> list[dict[str, Any]]:
-    rows = []
-    for (architecture, seed), group in table.groupby(["architecture", "seed"], sort=True):
+def _png(sheet: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    sheet.save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _runs(tables: Tables, methods: list[str]) -> list[dict[str, Any]]:
+    """Every architecture and seed with its run by each method; a number that a run does not have is none."""
+    c, rows = tables.columns, []
+    for (architecture, seed), group in tables.runs.groupby(["architecture", "seed"], sort=True):
         cells = []
-        for method in (first, second):
-            row = group[group["method"] == method].iloc[0]
-            distance = row["frechet_classifier_distance"]
-            cells.append(
-                {
-                    "score": float(row["classifier_score"]),
-                    "split_std": float(row["classifier_score_split_std"]),
-                    "distance": None if pd.isna(distance) else float(distance),
-                    "outcome": row["outcome"],
-                    "run": row["run"].rpartition("-")[2],
-                }
-            )
-        some = group.iloc[0]
-        rows.append(
-            {
-                "architecture": int(architecture) + 1,
-                "seed": int(seed),
-                "factors": [level_title(some[name]) for name in FACTORS],
-                "methods": cells,
-            }
-        )
+        for method in methods:
+            run = rows_of(group, method=method).iloc[0]
+            values = {"score": run[c.score], "split_std": run[c.split_std], "distance": run[c.distance]}
+            known = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+            cells.append(known | {"outcome": run["outcome"], "run": run["run"].rpartition("-")[2]})
+        factors = [level_title(group.iloc[0][name]) for name in FACTORS]
+        rows.append({"architecture": int(architecture) + 1, "seed": int(seed), "factors": factors, "methods": cells})
     return rows
 
 
-def _draw(
-    plan: Plan,
-    scores: dict[str, pd.Series],
-    methods: tuple[str, str],
-    thresholds: tuple[float, ...],
-    numbers: dict[str, Any],
-) -> bytes:
+def _draw(numbers: dict[str, Any], scores: dict[str, pd.Series], methods: list[str]) -> bytes:
     """Left: one point an architecture, its score by either method. Right: successes over the threshold."""
     drawn, axes = style.figure(2.9, 2)
     left, right = axes[0]
     titles = dict(zip(methods, numbers["methods"], strict=True))
+    thresholds = [row["threshold"] for row in numbers["thresholds"]]
     primary = numbers["primary_threshold"]
     top = max(*numbers["best_scores"], primary) + 1
     first, second = (scores[m] for m in methods)
     left.plot([1, top], [1, top], color="0.7", linewidth=0.6, zorder=0)
     left.axhline(primary, color="0.4", linewidth=0.6, linestyle=":")
     left.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
-    left.scatter(first, second.loc[first.index], s=22, facecolor="white", edgecolor="black", linewidth=0.9, zorder=3)
-    for (architecture, _), x, y in zip(first.index, first, second.loc[first.index], strict=True):
+    left.scatter(first, second, s=22, facecolor="white", edgecolor="black", linewidth=0.9, zorder=3)
+    for (architecture, _), x, y in zip(first.index, first, second, strict=True):
         if len(first) <= 40:
             left.annotate(str(architecture + 1), (x, y), (3, 3), textcoords="offset points", fontsize=6.5, color="0.25")
-    left.set(xlim=(0.8, top), ylim=(0.8, top), xlabel=f"Classifier score, {titles[methods[0]]}")
-    left.set_ylabel(f"Classifier score, {titles[methods[1]]}")
+    name = numbers["score"][0].upper() + numbers["score"][1:]
+    left.set(xlim=(0.8, top), ylim=(0.8, top), xlabel=f"{name}, {titles[methods[0]]}")
+    left.set_ylabel(f"{name}, {titles[methods[1]]}")
     left.set_title("(a) one point an architecture")
     left.set_aspect("equal")
     for place, method in enumerate(methods):

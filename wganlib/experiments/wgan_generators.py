@@ -9,8 +9,8 @@ from wganlib import architectures
 from wganlib.datasets import DataShape
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.plan import Experiment
-from wganlib.reporting.content import Content, Table, Tables, finite, number, rows_of, told
-from wganlib.reporting.grammar import sample_grid, score_table
+from wganlib.reporting.content import Content, Table, Tables, mean, number, rows_of, told
+from wganlib.reporting.grammar import sample_grid, score_table, with_references
 
 WGAN = "wgan_2017"
 DCGAN, CONSTANT, MLP = "DCGAN", "no batch norm, constant filters", "MLP"
@@ -54,23 +54,14 @@ def parameters(experiment: Experiment, generator: str, data: DataShape | None = 
     return architectures.parameters(architecture, data or spec.dataset.shape, "generator")
 
 
-def ratio(gan: float, wgan: float) -> float:
-    """A distance over another; a GAN that diverged has none, and is infinitely far where WGAN's is finite.
-
-    >>> ratio(6.0, 2.0), ratio(math.nan, 2.0), ratio(6.0, math.nan)
-    (3.0, inf, nan)
-    """
-    if not math.isfinite(wgan) or wgan <= 0:
-        return math.nan
-    return gan / wgan if math.isfinite(gan) else math.inf
-
-
 def _values(tables: Tables, generator: str, method: str, column: str) -> dict[int, float]:
-    """A column of the runs of a cell by seed; not a number where the run failed."""
-    rows = rows_of(tables.runs, generator=generator, method=method)
-    values = rows[column] if column in rows else pd.Series(np.nan, index=rows.index)
-    kept = values.where(rows["outcome"] == "ok").astype(float)
-    return dict(zip(rows["seed"].astype(int), kept, strict=True))
+    """A column of those runs of a cell that have a result, by seed."""
+    runs = tables.results
+    runs = runs.assign(value=(runs[column] if column in runs else pd.Series(np.nan, index=runs.index)).astype(float))
+    if column.endswith("_training"):
+        runs = with_references(runs, ["value"])
+    rows = rows_of(runs, generator=generator, method=method)
+    return dict(zip(rows["seed"].astype(int), rows["value"], strict=True))
 
 
 def _untrained(tables: Tables, generator: str, method: str) -> dict[int, float]:
@@ -98,11 +89,12 @@ def _measure(findings: Findings, tables: Tables, generators: list[str]) -> None:
         title = tables.title(method)
         ours, theirs = (_values(tables, CONSTANT, name, distance) for name in (method, WGAN))
         for seed in ours.keys() & theirs.keys():
-            findings.add("ratio", ratio(ours[seed], theirs[seed]), title, seed)
+            findings.add("ratio", ours[seed] / theirs[seed], title, seed)
         ours, theirs = (_values(tables, MLP, name, similarity) for name in (method, WGAN))
         real = _values(tables, MLP, method, f"{similarity}_training")
         for seed in sorted(ours):
-            findings.add("collapse", ours[seed] - theirs.get(seed, math.nan), title, seed)
+            if seed in theirs:
+                findings.add("collapse", ours[seed] - theirs[seed], title, seed)
             findings.add("collapse_data", ours[seed] - real[seed], title, seed)
 
 
@@ -114,14 +106,13 @@ def _collapse_table(tables: Tables, generators: list[str]) -> Table:
         for method in tables.options("method"):
             distances, untrained = _values(tables, generator, method, distance), _untrained(tables, generator, method)
             shares = [value / untrained.get(seed, math.nan) for seed, value in distances.items()]
-            ratios = [ratio(value, wgan.get(seed, math.nan)) for seed, value in distances.items()] if method != WGAN else []
+            ratios = [value / wgan[seed] for seed, value in distances.items() if seed in wgan] if method != WGAN else []
             alike, errors, real = (
                 _values(tables, generator, method, f"{similarity}{end}").values()
                 for end in ("", "_standard_error", "_training")
             )
             line = [FIGURES[generator], generator, f"{parameters(tables.experiment, generator):,}", tables.title(method)]
-            line += [told(alike, 3), number(_mean(errors), 3), told(real, 3), told(shares)]
-            body.append([*line, "∞" if math.inf in ratios else told(ratios)])
+            body.append([*line, told(alike, 3), number(mean(errors), 3), told(real, 3), told(shares), told(ratios)])
     words = similarity_title(similarity)
     heads = ["figure", "|generator", "parameters", "|method", f"{words} of samples", "its error", "of real images"]
     heads += ["distance over untrained", "distance over WGAN's"]
@@ -130,16 +121,12 @@ def _collapse_table(tables: Tables, generators: list[str]) -> Table:
         f"Collapse and failure. {words}: mean structural similarity of pairs of samples, 1 if all are the same; its error: "
         "standard error over the pairs of one run; of real images: the same of training images. Distance over untrained: the "
         f"{tables.columns.distance_title} at the end over that of the same generator untrained; distance over WGAN's: over "
-        "that of WGAN with the same generator and seed (∞: a run that diverged). At 64 × 64 and full width the generators have "
+        "that of WGAN with the same generator and seed. A run that diverged has a similarity of 1 and an infinite distance. At "
+        "64 × 64 and full width the generators have "
         + ", ".join(f"{count:,} ({name})" for name, count in full.items())
         + " parameters."
     )
     return Table(heads, body, caption, rules)
-
-
-def _mean(values: object) -> float:
-    found = finite(values)  # type: ignore[arg-type]
-    return float(found.mean()) if len(found) else math.nan
 
 
 def report(tables: Tables) -> Content:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import Interval
-from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, Tables, mean, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
@@ -40,22 +40,21 @@ QUANTITIES = {
 
 
 class Curve(NamedTuple):
-    """A run's filtered loss over generator iterations [rows] and its scores at checkpoints, a row each."""
+    """A run's filtered loss over generator iterations [rows] and its scores at checkpoints, a row each.
+
+    `ended`: whether it trained to the end of its budget; of a run that did not nothing is measured that belongs to the whole.
+    """
 
     generator: str
     method: str
     seed: int
+    ended: bool
     total: int
     iterations: Array
     estimate: Array
     """Of the distance that the critic's loss bounds: W up to a factor, or JS in nats."""
     cost: Array
     moments: pd.DataFrame
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run trained to the end of its budget."""
-        return len(self.iterations) > 0 and self.iterations[-1] >= self.total
 
     def between(self, low: float, high: float, values: Array) -> Array:
         """Values [rows] in the part (low, high] of the budget."""
@@ -83,7 +82,7 @@ def js_estimate(critic_loss: Array) -> Array:
 def correlation(curve: Curve, column: str) -> tuple[float, int]:
     """Spearman's correlation of the estimate with a score over checkpoints, and their number; not a number below 4."""
     moments = _scored(curve, column)
-    if len(moments) < 4 or not len(curve.iterations):
+    if len(moments) < 4 or not curve.ended:
         return math.nan, len(moments)
     estimates = np.array([curve.at(i) for i in moments["generator_iteration"]])
     scores = moments[column].to_numpy(dtype=np.float64)
@@ -109,9 +108,9 @@ def interval(correlations: Sequence[float], counts: Sequence[int]) -> Interval |
 
 
 def curves(tables: Tables) -> list[Curve]:
-    """The runs' filtered losses and scored checkpoints, in the experiment's order; rows that are not finite are left out."""
+    """Filtered losses and scored checkpoints of the runs that have a result; rows that are not finite are left out."""
     found = []
-    for run in tables.runs.to_dict("records"):
+    for run in tables.results.to_dict("records"):
         rows = rows_of(tables.curves, run=run["run"]).sort_values("generator_iteration")
         if len(rows):
             rows = rows[np.isfinite(rows[["critic_loss_median", "generator_loss_median"]]).all(axis=1)]
@@ -122,7 +121,8 @@ def curves(tables: Tables) -> list[Curve]:
         moments = moments[moments["generator_iteration"] > 0].sort_values("generator_iteration")
         wgan = run["method"] == WGAN
         estimate = w_estimate(loss) if wgan else js_estimate(loss)
-        labels = run["generator"], run["method"], int(run["seed"]), tables.iterations(run["run"])
+        ended = run["outcome"] == "ok" and len(iterations) > 0
+        labels = run["generator"], run["method"], int(run["seed"]), ended, tables.iterations(run["run"])
         found.append(Curve(*labels, iterations, estimate, cost, moments))
     return found
 
@@ -161,6 +161,12 @@ def rise(curve: Curve) -> float:
     return float(np.median(last) - np.median(first)) if len(first) and len(last) and curve.ended else math.nan
 
 
+def at_end(curve: Curve) -> float:
+    """Median of the estimate in the last 20 % of training."""
+    last = curve.between(0.8, 1, curve.estimate)
+    return float(np.median(last)) if len(last) and curve.ended else math.nan
+
+
 def _measure(findings: Findings, found: list[Curve], tables: Tables) -> None:
     c = tables.columns
     correlations = {(x.generator, x.method, x.seed): correlation(x, c.distance) for x in found}
@@ -177,8 +183,7 @@ def _measure(findings: Findings, found: list[Curve], tables: Tables) -> None:
             values = {"js_least": x.estimate.min(), "js_most": x.estimate.max(), "js_correlation": r}
             values |= {"js_correlation_low": low.low} if low else {}
             if x.generator != MLPS:
-                last = x.between(0.8, 1, x.estimate)
-                values |= {"js_last": float(np.median(last)) if len(last) else math.nan, "cost": rise(x)}
+                values |= {"js_last": at_end(x), "cost": rise(x)}
                 ours = correlations.get((x.generator, WGAN, x.seed))
                 values |= {"gain": ours[0] - r} if ours else {}
         for name, value in values.items():
@@ -196,27 +201,21 @@ def _correlation_table(found: list[Curve], tables: Tables) -> Table:
             rs, counts = [r for r, _ in results], [n for _, n in results]
             bounds = interval(rs, counts)
             told_of = "–" if bounds is None else f"{number(bounds.low)} to {number(bounds.high)}"
-            ends = finite(float(np.median(last)) for x in of if len(last := x.between(0.8, 1, x.estimate)))
             line = [generator, tables.title(method), str(len(of)), "/".join(map(str, dict.fromkeys(counts)))]
-            line += [_mean(rs), told_of, _mean([correlation(x, c.score)[0] for x in of])]
-            body.append([*line, _mean(ends, 3), _mean([rise(x) for x in of]) if method != WGAN else "–"])
+            line += [number(mean(rs)), told_of, number(mean(correlation(x, c.score)[0] for x in of))]
+            body.append([*line, number(mean(map(at_end, of)), 3), number(mean(map(rise, of))) if method != WGAN else "–"])
     heads = ["|generator", "|method", "runs", "checkpoints", "with distance", "95 % interval"]
     heads += ["with score", "estimate at end", "rise of cost"]
     caption = (
         f"Spearman's correlation of the filtered estimate with the {c.distance_title} and with the {c.title} of samples over "
         "checkpoints, mean over runs. In the paper's sense it is near 1 with the distance and near −1 with the score for WGAN, "
         "and for GAN none, or of the other sign. The interval is of the correlation with the distance, by Fisher's z; a run's "
-        "checkpoints depend on each other: it is too narrow. "
+        "checkpoints depend on each other: it is too narrow. A run that diverged has no correlation. "
         f"Estimate at end: median over the last 20 % of training, of JS for GAN (at most log 2 = {LOG_2:.3f}) and of W up "
         "to a factor for WGAN: only rows of one method and one critic compare. Rise of cost: the generator's cost in the last "
         "quarter of training minus that in the first, medians."
     )
     return Table(heads, body, caption)
-
-
-def _mean(values: Sequence[float] | Array, digits: int = 2) -> str:
-    found = finite(values)
-    return number(float(found.mean()), digits) if len(found) else "–"
 
 
 def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: str, caption: str) -> Picture:

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
+from wganlib.judging.scores import with_result
 from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of, told
 from wganlib.reporting.grammar import score_table
 from wganlib.reporting.style import PALETTE, figure
@@ -57,7 +58,7 @@ def share_negative(rows: pd.DataFrame) -> float:
 
 
 def _measure(findings: Findings, tables: Tables, steps: dict[str, pd.DataFrame]) -> None:
-    for row in tables.runs.to_dict("records"):
+    for row in tables.results.to_dict("records"):
         rows, case, seed = steps[row["run"]], row[AXIS], int(row["seed"])
         if not len(rows):
             continue
@@ -75,7 +76,7 @@ def _cosine_table(tables: Tables, steps: dict[str, pd.DataFrame]) -> Table:
     body = []
     for case in tables.options(AXIS):
         runs = rows_of(tables.runs, **{AXIS: case})
-        of = [steps[run] for run in runs["run"]]
+        of = [steps[run] for run in with_result(runs)["run"]]
         at, elsewhere = ([rows[rows["blow_up"] == there] for rows in of] for there in (True, False))
         outcomes = [f"{n} {outcome}" for outcome, n in runs["outcome"].value_counts(sort=False).items()]
         cosines = np.concatenate([rows["critic_step_cosine"].to_numpy(dtype=np.float64) for rows in of] or [np.empty(0)])
@@ -87,7 +88,8 @@ def _cosine_table(tables: Tables, steps: dict[str, pd.DataFrame]) -> Table:
     heads += ["blow-ups", "share below 0 there", "elsewhere"]
     settings = tables.settings
     caption = (
-        "Cosine between the critic's step and the downhill direction of its batch, at logged steps of all runs. Blow-ups: "
+        "Cosine between the critic's step and the downhill direction of its batch, at logged steps, those before a run "
+        "diverged among them. Blow-ups: "
         f"logged steps with |loss| above {settings['blow_up_factor']:g} times its median over the {settings['blow_up_window']} "
         "generator iterations before, the first as many iterations left out. Shares: mean over seeds ± standard deviation over "
         "seeds, without it where there is one seed; a dash where there is no such step."

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import Field
@@ -12,6 +12,7 @@ from scipy import stats
 from wganlib.errors import WganlibError, parse
 from wganlib.fields import Part
 from wganlib.files import read_json, write_json
+from wganlib.judging.scores import COLUMNS, with_result
 
 MINIMUM_SEEDS = 5
 """Fewer seeds say too little about their spread."""
@@ -19,8 +20,8 @@ MINIMUM_SEEDS = 5
 FALSE_ALARM = 0.001
 """Probability with which one comparison of unchanged code regresses, were the scores of seeds normal."""
 
-Better = Literal["higher", "lower"]
-METRICS: dict[str, Better] = {"classifier_score": "higher", "log_frechet_classifier_distance": "lower"}
+LOG = "log_"
+"""Before the name of a distance whose logarithm is compared; of it less is better, of a score more."""
 
 
 class Group(Part):
@@ -61,15 +62,16 @@ def record_baseline(table: pd.DataFrame, path: Path) -> None:
     """Write a baseline from a collected table.
 
     Raises:
-        WganlibError: a group has fewer than five seeds, or a diverged run.
+        WganlibError: a group has fewer than five seeds, or a run that failed.
     """
-    groups = []
+    groups, columns = [], COLUMNS["inception" if COLUMNS["inception"].score in table else "classifier"]
     for (architecture, method), rows in _grouped(table):
         if (rows["outcome"] != "ok").any():
-            raise WganlibError(f"{architecture} {method}: a baseline cannot hold diverged runs")
+            failures = ", ".join(sorted(set(rows["outcome"]) - {"ok"}))
+            raise WganlibError(f"{architecture} {method}: a baseline cannot hold runs that failed, found {failures}")
         if len(rows) < MINIMUM_SEEDS:
             raise WganlibError(f"{architecture} {method}: a baseline needs at least {MINIMUM_SEEDS} seeds, found {len(rows)}")
-        values = {metric: [round(v, 6) for v in _values(rows, metric)] for metric in METRICS}
+        values = {metric: [round(v, 6) for v in _values(rows, metric)] for metric in (columns.score, LOG + columns.distance)}
         seeds = [int(s) for s in rows["seed"]]
         groups.append(
             {"architecture": architecture, "method": method, "settings": _settings(rows), "seeds": seeds, "values": values}
@@ -97,17 +99,20 @@ def compare(table: pd.DataFrame, baseline: Baseline) -> list[Comparison]:
     """Compare every group of the baseline with the same group of a table.
 
     The difference of means is divided by s sqrt(1/n + 1/m), s the baseline's standard deviation over its n seeds, m the number
-    of fresh ones; the limit is Student's quantile with n - 1 degrees of freedom. A diverged run is a regression.
+    of fresh ones; the limit is Student's quantile with n - 1 degrees of freedom. A diverged run is a regression; one that ran
+    out of memory is no result and is left out.
 
     Raises:
-        WganlibError: the table lacks a group, or shares a seed with the baseline, or was made with other settings.
+        WganlibError: the table lacks a group or a score, or shares a seed with the baseline, or was made with other settings.
     """
-    fresh = dict(_grouped(table))
+    fresh = dict(_grouped(with_result(table)))
     result = []
     for group in baseline.groups:
         rows = fresh.get((group.architecture, group.method))
         if rows is None:
-            raise WganlibError(f"the table has no runs of architecture {group.architecture!r} with method {group.method!r}")
+            raise WganlibError(
+                f"the table has no runs of architecture {group.architecture!r} with method {group.method!r} that have a result"
+            )
         shared = sorted(set(group.seeds) & set(rows["seed"]))
         if shared:
             raise WganlibError(f"{group.architecture} {group.method}: seeds {shared} are the baseline's own; check fresh ones")
@@ -120,7 +125,7 @@ def compare(table: pd.DataFrame, baseline: Baseline) -> list[Comparison]:
             base = pd.Series(values)
             new = pd.Series(_values(rows, metric))
             spread = float(base.std(ddof=1)) * math.sqrt(1 / len(base) + 1 / len(new))
-            worse = float(new.mean() - base.mean()) * (1 if METRICS[metric] == "lower" else -1)
+            worse = float(new.mean() - base.mean()) * (1 if metric.startswith(LOG) else -1)
             if (rows["outcome"] != "ok").any():
                 errors = math.inf
             else:  # a baseline without spread: any difference is beyond it
@@ -152,9 +157,10 @@ def _grouped(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str], pd.DataFram
 
 
 def _values(rows: pd.DataFrame, metric: str) -> list[float]:
-    if metric == "log_frechet_classifier_distance":
-        return [math.log(v) for v in rows["frechet_classifier_distance"]]
-    return [float(v) for v in rows[metric]]
+    column = metric.removeprefix(LOG)
+    if column not in rows:
+        raise WganlibError(f"the table has no column {column!r}, which the baseline compares: score its runs as the baseline's")
+    return [math.log(v) if metric.startswith(LOG) else float(v) for v in rows[column]]
 
 
 def _settings(rows: pd.DataFrame) -> str:

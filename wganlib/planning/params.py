@@ -1,6 +1,5 @@
 """What `params/` may say: one model a file, and the reader of YAML. Importing this needs no torch."""
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -90,26 +89,6 @@ class MethodParams(Part):
     settings: MethodSpec
 
 
-class ThresholdSettings(Part):
-    """Settings of the experiments behind `table2` and `pilot`: the minimum scores that count as success."""
-
-    thresholds: tuple[PositiveFloat, ...]
-    main_thresholds: tuple[PositiveFloat, ...] = ()
-    primary_threshold: PositiveFloat | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        for name in ("thresholds", "main_thresholds"):
-            values = getattr(self, name)
-            if any(b <= a for a, b in itertools.pairwise(values)):
-                raise ValueError(f"{name} must increase, found {list(values)}")
-        if not set(self.main_thresholds) <= set(self.thresholds):
-            raise ValueError("main_thresholds must be among thresholds")
-        if self.primary_threshold is not None and self.primary_threshold not in self.thresholds:
-            raise ValueError(f"primary_threshold must be one of thresholds, found {self.primary_threshold}")
-        return self
-
-
 class PublishedTable(Part):
     """Outcomes of a paper's table, one row a threshold; `columns` name a row's parts."""
 
@@ -168,7 +147,7 @@ class PublishedCounts(Part):
 class Published(Part):
     """`params/published.yaml`: the papers' numbers."""
 
-    table2: PublishedTable
+    outcomes: dict[str, PublishedTable]
     scores: dict[str, PublishedScores]
     counts: dict[str, PublishedCounts]
 

@@ -1,6 +1,7 @@
 """From parameters to runs: reads `params/`, validates it and expands every experiment. Importing this needs no torch."""
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from wganlib.datasets import DATASETS
 from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
+from wganlib.fields import Part
 from wganlib.files import from_json, read_json
 from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.experiment import (
@@ -25,7 +27,7 @@ from wganlib.planning.experiment import (
     expand,
     merged,
 )
-from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, ThresholdSettings, read_yaml
+from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, read_yaml
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.spec.stack import StackSpec, stacked
@@ -224,7 +226,7 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
         how = merged(scale_params.scoring.model_dump(mode="json", exclude={"numerics"}, exclude_none=True), at.scoring)
         scoring = parse(ScoringSpec, how, f"{where}: scales.{scale}.scoring")
         experiment = Experiment(name, read, at, folder.entries(name), scoring, folder.stacks(name))
-        _check_thresholds(experiment, f"{where}: scales.{scale}")
+        _check_module(experiment, scale, where)
         plan.add(experiment, where)
     return plan
 
@@ -328,20 +330,25 @@ def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
     return parse(MethodParams, changed, f"{path} with the overrides of scales/{scale}.yaml")
 
 
-def _check_thresholds(experiment: Experiment, where: str) -> None:
-    """Table 2's tests compare two methods, once an architecture: more seeds would count one architecture several times."""
-    if experiment.name not in ("table2", "pilot"):
-        return
-    settings = parse(ThresholdSettings, experiment.settings, f"{where}.settings")
-    if experiment.name != "table2":
-        return
-    scale = experiment.scale
-    if len(experiment.methods) != 2:
-        raise WganlibError(f"{where}: report table2 compares exactly two methods, found {len(experiment.methods)}")
-    if len(scale.seeds or ()) != 1 or scale.architectures in ("base", None) or scale.grid is not None:
-        raise WganlibError(f"{where}: report table2 needs a number of architectures, exactly one seed, and no grid")
-    if settings.primary_threshold is None:
-        raise WganlibError(f"{where}: report table2 needs settings.primary_threshold, one of settings.thresholds")
+def _check_module(experiment: Experiment, scale: str, where: str) -> None:
+    """Refuse a report without a module, settings at any scale that the module does not take, and runs that do not suit it.
+
+    The room of experiments stands above this one, which knows of it by name alone.
+    """
+    if experiment.params.report and importlib.util.find_spec(f"wganlib.experiments.{experiment.name}") is None:
+        raise WganlibError(
+            f"{where}: there is no module wganlib/experiments/{experiment.name}.py: add it, with `report(tables)`, or set "
+            "report to false"
+        )
+    known = importlib.import_module("wganlib.experiments.settings")
+    model: type[Part] = known.SETTINGS.get(experiment.name, Part)
+    for name, at in experiment.params.scales.items():
+        parse(model, merged(experiment.params.settings, at.settings), f"{where}: settings at scale {name}")
+    for rule in known.RULES.get(experiment.name, ()):
+        try:
+            rule(experiment)
+        except ValueError as error:
+            raise WganlibError(f"{where}: scales.{scale}: {experiment.name} {error}") from None
 
 
 def read_spec(model: type[Model], source: str, where: str) -> Model:

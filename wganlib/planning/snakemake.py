@@ -151,7 +151,7 @@ def tables_code(plan: Plan, experiment: str) -> str:
     """Digest of the code that an experiment's tables are made by."""
     measures = not plan.experiment(experiment).params.scored
     own = ("measuring/*.py", f"experiments/{experiment}.py") if measures else ()
-    return _code_digest("collecting/*.py", "judging/quantities.py", *own)
+    return _code_digest("collecting/*.py", "judging/quantities.py", "judging/scores.py", *own)
 
 
 def report_code(experiment: str) -> str:
@@ -164,7 +164,7 @@ def report_code(experiment: str) -> str:
 def _code_digest(*patterns: str) -> str:
     """Digest of the library's files that make tables and reports, so that editing them makes these anew; they take seconds.
 
-    Trainings are not guarded so: see `wganlib.numerics`.
+    Trainings are guarded by the versions of their parts instead.
     """
     root = Path(__file__).parents[1]
     digest = hashlib.sha256()

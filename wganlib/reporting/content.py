@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,40 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wganlib.judging.quantities import Findings
+from wganlib.judging.scores import ScoreColumns, with_result
 from wganlib.planning.experiment import Partial
 from wganlib.planning.params import MethodParams, Published
 from wganlib.planning.plan import Experiment
-
-
-class ScoreColumns(NamedTuple):
-    """The columns of the score that a report heads, and its names in words; "inception" and "classifier" never share one."""
-
-    score: str
-    split_std: str
-    distance: str
-    distance_error: str
-    title: str
-    distance_title: str
-
-
-COLUMNS = {
-    "classifier": ScoreColumns(
-        "classifier_score",
-        "classifier_score_split_std",
-        "frechet_classifier_distance",
-        "frechet_classifier_distance_standard_error",
-        "classifier score",
-        "Fréchet classifier distance",
-    ),
-    "inception": ScoreColumns(
-        "inception_score",
-        "inception_score_split_std",
-        "frechet_inception_distance",
-        "frechet_inception_distance_standard_error",
-        "Inception Score",
-        "FID",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -55,9 +26,9 @@ class Tables:
     experiment: Experiment
     scale: str
     runs: pd.DataFrame
-    """A row a run: `run`, `group`, its labels, `seed`, `outcome`, scores and measures with standard errors, `seconds`."""
+    """A row a run: `run`, `group`, its labels, `seed`, `outcome`, scores as they count, their standard errors, `seconds`."""
     snapshots: pd.DataFrame
-    """The same labels and scores at `generator_iteration`s on the way; 0 is the untrained generator."""
+    """The same labels, outcomes and scores at `generator_iteration`s on the way; 0 is the untrained generator."""
     curves: pd.DataFrame
     """Labels, `run`, and thinned rows of histories: `generator_iteration`, losses, `seconds`, and what a run records."""
     real: dict[str, Any]
@@ -82,8 +53,13 @@ class Tables:
 
     @property
     def columns(self) -> ScoreColumns:
-        """The columns of the score."""
-        return COLUMNS["inception" if self.experiment.scoring.network == "inception" else "classifier"]
+        """The columns of the score that heads the report."""
+        return self.experiment.scoring.columns
+
+    @cached_property
+    def results(self) -> pd.DataFrame:
+        """The runs that have a result, those that diverged among them."""
+        return with_result(self.runs)
 
     def options(self, axis: str) -> list[str]:
         """The options of an axis, in the experiment's order."""
@@ -161,34 +137,48 @@ def rows_of(table: pd.DataFrame, **labels: Any) -> pd.DataFrame:
     return table
 
 
+def known(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Those values [n] that are numbers; infinite ones are."""
+    numbers = np.array([float(v) for v in values if v is not None], dtype=np.float64)
+    return numbers[~np.isnan(numbers)]
+
+
 def finite(values: Iterable[Any]) -> NDArray[np.float64]:
     """Those values [n] that are finite numbers."""
-    found = np.array([float(v) for v in values if v is not None], dtype=np.float64)
-    return found[np.isfinite(found)]
+    numbers = known(values)
+    return numbers[np.isfinite(numbers)]
+
+
+def mean(values: Iterable[Any]) -> float:
+    """Mean of those values that are numbers; not a number without one, or with infinite ones of both signs."""
+    numbers = known(values)
+    with np.errstate(invalid="ignore"):
+        return float(numbers.mean()) if len(numbers) else math.nan
 
 
 def told(values: Iterable[Any], digits: int = 2) -> str:
-    """Mean and standard deviation over seeds; one seed has no spread, and says so by none.
+    """Mean and standard deviation over seeds; one seed has no spread, and neither has an infinite mean.
 
-    >>> told([1.0, 2.0]), told([1.5]), told([float("nan")])
-    ('1.50 ± 0.71', '1.50', '–')
+    >>> told([1.0, 2.0]), told([1.5]), told([1.5, float("inf")]), told([float("nan")])
+    ('1.50 ± 0.71', '1.50', '∞', '–')
     """
-    found = finite(values)
-    if not len(found):
-        return "–"
-    mean = number(float(found.mean()), digits)
-    return mean if len(found) == 1 else f"{mean} ± {number(float(found.std(ddof=1)), digits)}"
+    numbers = known(values)
+    average = number(mean(numbers), digits)
+    if len(numbers) < 2 or np.isinf(numbers).any():
+        return average
+    return f"{average} ± {number(float(numbers.std(ddof=1)), digits)}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
     """A number in a table, a large one by its magnitude; a dash for none.
 
-    >>> number(-1.234), number(693724732.8), number(None)
-    ('−1.23', '6.9e+08', '–')
+    >>> number(-1.234), number(693724732.8), number(float("inf")), number(None)
+    ('−1.23', '6.9e+08', '∞', '–')
     """
     if value is None or math.isnan(value):
         return "–"
-    return (f"{value:.1e}" if abs(value) >= 1e6 else f"{value:.{digits}f}").replace("-", "−")
+    text = f"{value:.1e}" if abs(value) >= 1e6 else f"{value:.{digits}f}"
+    return text.replace("-", "−").replace("inf", "∞")
 
 
 def by_labels(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:

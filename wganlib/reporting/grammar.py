@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from wganlib.reporting.content import Picture, Table, Tables, by_labels, finite, number, told
+from wganlib.reporting.content import Picture, Table, Tables, by_labels, known, mean, number, told
 from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 
@@ -22,14 +22,13 @@ def score_table(
 ) -> Table:
     """Scores by the options of axes: over seeds, with the spread over seeds and the spread over splits in columns of their own.
 
-    `published`: the paper's number for a row's options. Failed runs count in "ok" and are in no mean.
+    `published`: the paper's number for a row's options.
     """
     c, table = tables.columns, tables.runs if rows is None else rows
     body = []
-    for labels, found in by_labels(table, list(axes)):
-        ok = found[found["outcome"] == "ok"]
-        line = [tables.title(label) for label in labels] + [f"{len(ok)} of {len(found)}", told(ok[c.score])]
-        line += [number(ok[c.split_std].mean()), told(ok[c.distance], 1), number(ok[c.distance_error].mean(), 1)]
+    for labels, runs in by_labels(table, list(axes)):
+        line = [tables.title(label) for label in labels] + [runs_ok(runs), told(runs[c.score])]
+        line += [number(runs[c.split_std].mean()), told(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1)]
         body.append(line + ([published(labels)] if published else []))
     heads = [f"|{axis.replace('_', ' ')}" for axis in axes] + [
         "runs ok",
@@ -43,6 +42,16 @@ def score_table(
         "it where there is one seed. Split spread: standard deviation over the splits of one model's samples, not over seeds."
     )
     return Table(heads + (["paper"] if published else []), body, caption + told_of)
+
+
+def runs_ok(runs: pd.DataFrame) -> str:
+    """How many of some runs ended well."""
+    return f"{int((runs['outcome'] == 'ok').sum())} of {len(runs)}"
+
+
+def with_references(runs: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """The runs, each with these measures of real data: a run that failed, which has none, has the mean of the others'."""
+    return runs.assign(**{name: runs[name].fillna(runs[name].mean()) for name in columns if name in runs})
 
 
 def sample_grid(
@@ -94,7 +103,7 @@ def lines_figure(
 
 
 class Paired(NamedTuple):
-    """Mean of paired differences with its 95 % t interval; bounds are not numbers where there is one difference or none."""
+    """Mean of paired differences with its 95 % t interval, which fewer than two or infinite ones do not have (not numbers)."""
 
     mean: float
     low: float
@@ -113,15 +122,13 @@ class Paired(NamedTuple):
 
 
 def paired(differences: Iterable[float]) -> Paired:
-    """Mean and Student's 95 % interval of differences [n] of pairs; those that are not finite are left out."""
-    found = finite(differences)
-    if not len(found):
-        return Paired(math.nan, math.nan, math.nan, 0)
-    mean = float(found.mean())
-    if len(found) == 1:
-        return Paired(mean, math.nan, math.nan, 1)
-    half = float(stats.t.ppf(0.975, len(found) - 1) * found.std(ddof=1) / math.sqrt(len(found)))
-    return Paired(mean, mean - half, mean + half, len(found))
+    """Mean and Student's 95 % interval of differences [n] of pairs; those that are no numbers are left out."""
+    values = known(differences)
+    average = mean(values)
+    if len(values) < 2 or not math.isfinite(average):
+        return Paired(average, math.nan, math.nan, len(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return Paired(average, average - half, average + half, len(values))
 
 
 def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]], caption: str) -> Picture:

@@ -100,13 +100,12 @@ def build(spec: ClassifierSpec) -> Network:
     return Classifier(shape[0], shape[1], classes)
 
 
-def train(spec: ClassifierSpec, images: Dataset, device: torch.device | None = None) -> tuple[Network, float]:
-    """Train on the preprocessed training part; returns the classifier and its held-out accuracy.
+def train(spec: ClassifierSpec, images: Dataset, device: torch.device) -> tuple[Network, float]:
+    """Train on the preprocessed training part; returns the classifier, on the device, and its held-out accuracy.
 
     The small network by Adam at 1e-3; the residual one by SGD with momentum on a one-cycle schedule, on images that are
     shifted by up to 4 pixels and, where they have colours, flipped.
     """
-    device = device or torch.device("cpu")
     classifier = build(spec)
     initial, data = stream(spec.seed, "init"), stream(spec.seed, "data")
     for module in classifier.modules():
@@ -143,7 +142,7 @@ def train(spec: ClassifierSpec, images: Dataset, device: torch.device | None = N
         for start in range(0, len(images.test), 1000):
             part = images.preprocess(images.test[start : start + 1000], data).to(device)
             correct += int((classifier(part).argmax(dim=1).cpu() == images.test_labels[start : start + 1000]).sum())
-    return classifier.cpu(), correct / len(images.test)
+    return classifier, correct / len(images.test)
 
 
 def _augmented(images: Tensor, flip: bool, data: torch.Generator) -> Tensor:
@@ -176,14 +175,16 @@ def load(spec: ClassifierSpec, path: Path) -> Network:
     return classifier.eval()
 
 
-def outputs(classifier: Network, batches: Iterable[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def outputs(
+    classifier: Network, batches: Iterable[Tensor], device: torch.device
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probabilities [N, classes] and features [N, D] of images given in batches; one pass, nothing kept but the results."""
     probabilities, features = [], []
     with torch.no_grad():
         for images in batches:
-            hidden = classifier.features(images)
-            features.append(hidden.double().numpy())
-            probabilities.append(classifier.logits(hidden).double().softmax(dim=1).numpy())
+            hidden = classifier.features(images.to(device))
+            features.append(hidden.double().cpu().numpy())
+            probabilities.append(classifier.logits(hidden).double().softmax(dim=1).cpu().numpy())
     return np.concatenate(probabilities), np.concatenate(features)
 
 

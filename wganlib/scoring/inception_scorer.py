@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from wganlib.errors import WganlibError
+from wganlib.judging.scores import COLUMNS
 from wganlib.scoring import formulas, inception
 from wganlib.scoring.formulas import Array, FrechetReference
 from wganlib.spec.scoring import ScoringSpec
@@ -20,23 +21,16 @@ RESAMPLES = 10
 KERNEL_REFERENCES = 10_000
 """Training images whose features are kept for the kernel distance."""
 
-INCEPTION_COLUMNS = (
-    "inception_score",
-    "inception_score_split_std",
-    "frechet_inception_distance",
-    "frechet_inception_distance_standard_error",
-    "kernel_inception_distance",
-    "kernel_inception_distance_standard_error",
-)
+KERNEL = "kernel_inception_distance"
+INCEPTION_COLUMNS = (*COLUMNS["inception"][:4], KERNEL, f"{KERNEL}_standard_error")
 
 
 class InceptionScorer:
     """The network, and the features of the training images that it measures distances to."""
 
-    def __init__(self, scoring: ScoringSpec, low: float):
-        self.scoring, self.low = scoring, low
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = inception.load(scoring.inception_sha256, self.device)
+    def __init__(self, scoring: ScoringSpec, low: float, device: torch.device):
+        self.scoring, self.low, self.device = scoring, low, device
+        self.network = inception.load(scoring.inception_sha256, device)
         self.reference: FrechetReference | None = None
         self.kernel_reference: Array | None = None
 

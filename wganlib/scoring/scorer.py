@@ -1,7 +1,7 @@
 """Scoring of a run's saved generators by the data set's classifier, and the classifier's own files."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.judging.scores import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas, sheets
 from wganlib.scoring.formulas import Array
@@ -30,6 +31,8 @@ from wganlib.streams import stream
 from wganlib.training import runs
 from wganlib.training.networks import build_generator
 from wganlib.training.trainer import sample
+
+CPU = torch.device("cpu")
 
 RESAMPLES = 20
 """Bootstrap resamples behind the Fréchet distance's standard error."""
@@ -48,19 +51,19 @@ Outputs = tuple[Array, Array]
 
 
 class Score(NamedTuple):
-    """Scores of one generator; the distance is None where it cannot be computed (samples that are not finite)."""
+    """The classifier's scores of one generator; no distance where it cannot be computed (samples that are not finite)."""
 
-    classifier_score: float
-    classifier_score_split_std: float
-    frechet_classifier_distance: float | None
-    frechet_classifier_distance_standard_error: float | None
+    score: float
+    split_std: float
+    distance: float | None
+    distance_error: float | None
 
 
 FAILED = Score(1.0, 0.0, None, None)
-"""A generator that diverged or ran out of memory: the score of a constant, no distance; ranked last."""
+"""What `scores.json` holds of a generator that diverged or ran out of memory; `judging.scores` says how it counts."""
 
 
-def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int) -> None:
+def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int, device: torch.device = CPU) -> None:
     """Train a data set's classifier and write its weights, the reference moments of the training part and its description.
 
     The reference holds every training image once. The description gives the held-out accuracy, and the scores of real
@@ -72,24 +75,20 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     torch.set_deterministic_debug_mode("warn")
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     learnt = load_images(spec.dataset)
-    # The small network is for the CPU, where it gives the same bytes everywhere that it can.
-    device = runs.choose_device("cpu" if spec.resnet_width is None else "auto")
     network, accuracy = classifiers.train(spec, learnt, device)
     images = load_images(spec.judged) if spec.judged else learnt
     draws = stream(spec.seed, "scoring")
-    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
+    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws), device)
     reference = formulas.moments(features)
     moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
     scorer = None
     if scoring.network == "inception":
-        scorer = InceptionScorer(scoring, spec.dataset.shape.low)
+        scorer = InceptionScorer(scoring, spec.dataset.shape.low, device)
         moments |= scorer.set_reference(_whole(images, scoring.batch_size, draws), spec.seed)
 
     def scored(batches: list[Tensor]) -> dict[str, float | None]:
-        found: dict[str, float | None] = _scored(
-            *classifiers.outputs(network, batches), reference, scoring, spec.seed
-        )._asdict()
-        return found | (scorer.scores(batches, spec.seed) if scorer else {})
+        score = _scored(*classifiers.outputs(network, batches, device), reference, scoring, spec.seed)
+        return _named(score) | (scorer.scores(batches, spec.seed) if scorer else {})
 
     def real(part: Tensor) -> dict[str, float | None]:
         repeated = torch.arange(len(part)).repeat(-(-scoring.num_samples // len(part)))
@@ -109,11 +108,12 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         "real_training_images": real(images.train),
         "real_held_out_images": real(images.test),
         "uniform_noise": noise(),
-        "provenance": runs.provenance(torch.device("cpu"), threads, learnt.sha256, started, time.perf_counter() - clock)
+        "provenance": runs.provenance(device, threads, learnt.sha256, started, time.perf_counter() - clock)
         | ({"judged_sha256": images.sha256} if spec.judged else {}),
     }
     stop_if_orphaned()
-    write_atomic(folder / "classifier.safetensors", save(dict(network.state_dict())))
+    weights = {key: value.cpu() for key, value in network.state_dict().items()}
+    write_atomic(folder / "classifier.safetensors", save(weights))
     write_atomic(folder / "reference.safetensors", save(moments))
     write_json(folder / "classifier.json", description)
 
@@ -124,13 +124,21 @@ def _whole(images: Dataset, batch_size: int, draws: torch.Generator) -> Iterator
     return (images.preprocess(part, draws) for part in _split(images.train, size))
 
 
-def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder: Path | None, threads: int) -> None:
+def score_run(
+    spec: Spec,
+    scoring: ScoringSpec,
+    folder: Path,
+    classifier_folder: Path | None,
+    threads: int,
+    device: torch.device = CPU,
+) -> None:
     """Score a run's trained generator, its snapshots and its untrained generator.
 
     Writes `scores.json`, `samples.png` and `progress.png`, samples of all these generators from the same noise. Snapshots and
-    the untrained generator get the classifier's scores alone, unless `scoring.snapshot_measures` asks for all; without a
+    the untrained generator get the networks' scores alone, unless `scoring.snapshot_measures` asks for all; without a
     network (`scoring.network` none) there are measures alone. Measures compare with the whole data set whatever the run's
-    `train_limit`. Of text, `scores.json` also holds the first generated `lines`.
+    `train_limit`. Of text, `scores.json` also holds the first generated `lines`. Generators and networks run on `device`, which
+    `scores.json` names where it is not the CPU.
 
     Raises:
         WganlibError: the folder holds another spec's results, or a file is missing or damaged.
@@ -147,14 +155,14 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode("warn")
     outcome = read_json(folder / "provenance.json")["outcome"]
-    generators = _generators(spec, scoring, folder, outcome)
-    scorer = Scorer(spec, scoring, classifier_folder)
+    generators = _generators(spec, scoring, folder, outcome, device)
+    scorer = Scorer(spec, scoring, classifier_folder, device)
     symbols = sheets.symbols_of(folder, spec)
-    score, outputs = scorer.classified(generators.trained if outcome == "ok" else None)
-    further = scorer.further(None if outcome != "ok" or score == FAILED else generators.trained, outputs)
-    if outcome == "ok" and (score == FAILED or further.get("measures", {}) is None):
+    scores = scorer.scores(generators.trained if outcome == "ok" else None)
+    if outcome == "ok" and None in scores.values():
         outcome = "diverged"  # finite weights whose samples are not
-    result = {"outcome": outcome, **_fields(score), **_over_time(scorer, generators), **further}
+    first = {name: scores[name] for name in COLUMNS["classifier"][:4] if name in scores}
+    result = {"outcome": outcome} | first | _over_time(scorer, generators) | scores
     if kind == "text":
         lines = scoring.model_copy(update={"num_samples": KEPT_LINES})
         result["lines"] = sheets.read(torch.cat(list(_samples(generators.trained, spec, lines))), symbols)
@@ -163,6 +171,8 @@ def score_run(spec: Spec, scoring: ScoringSpec, folder: Path, classifier_folder:
         "classifier": classifier_folder.name if classifier_folder else None,
         "run": spec.key,
     }
+    if device.type != "cpu":
+        result["device"] = runs.device_name(device)
     stop_if_orphaned()
     write_atomic(folder / "samples.png", _sheet(spec, scoring, generators.trained, symbols))
     write_atomic(folder / "progress.png", _progress(spec, scoring, generators, symbols))
@@ -177,7 +187,7 @@ class Generators(NamedTuple):
     trained: nn.Module
 
 
-def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str) -> Generators:
+def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str, device: torch.device) -> Generators:
     averaged = scoring.weights != "last"
     trained = runs.load_generator(folder, spec, averaged=averaged)
     untrained = build_generator(spec, stream(spec.seed, "init"))
@@ -187,21 +197,23 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str) ->
         name = f"snapshots/{iteration}.safetensors"
         if outcome != "ok" and not (folder / name).exists():
             return None
-        return runs.load_generator(folder, spec, name, averaged=averaged)
+        return runs.load_generator(folder, spec, name, averaged=averaged).to(device)
 
-    return Generators(untrained.eval(), {iteration: snapshot(iteration) for iteration in spec.snapshots}, trained)
+    snapshots = {iteration: snapshot(iteration) for iteration in spec.snapshots}
+    return Generators(untrained.eval().to(device), snapshots, trained.to(device))
 
 
 class Scorer:
     """What scores a run's generators, loaded once for all of them: the classifier, Inception, the data that measures need."""
 
-    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None):
-        self.spec, self.scoring = spec, scoring
+    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None, device: torch.device):
+        self.spec, self.scoring, self.device = spec, scoring, device
         self.network: classifiers.Network | None = None
         self.inception: InceptionScorer | None = None
         if folder is None:
             return
-        self.network, self.reference = load_classifier(folder, spec)
+        network, self.reference = load_classifier(folder, spec)
+        self.network = network.to(device)
         judge = _stored(folder)
         if judge.judged and "coverage" in (scoring.measures or ()):
             raise WganlibError(
@@ -209,34 +221,33 @@ class Scorer:
                 f"{judge.dataset.name!r}: leave it out"
             )
         if scoring.network == "inception":
-            self.inception = InceptionScorer(scoring, spec.dataset.shape.low)
+            self.inception = InceptionScorer(scoring, spec.dataset.shape.low, device)
             self.inception.load_reference(folder / "reference.safetensors")
 
-    def classified(self, generator: nn.Module | None) -> tuple[Score | None, Outputs | None]:
-        """The classifier's scores and outputs of a generator's samples; without a generator, those of a failure."""
+    def scores(self, generator: nn.Module | None, measured: bool = True) -> dict[str, Any]:
+        """The networks' scores of a generator and its measures; without a generator, those of a failure."""
+        scores, outputs = self.classified(generator)
+        generator = None if None in scores.values() else generator
+        scores |= self._inception_scores(generator)
+        if self.scoring.measures and measured:
+            scores["measures"] = None if generator is None else self._measured(self.scoring.measures, generator, outputs)
+        return scores
+
+    def classified(self, generator: nn.Module | None) -> tuple[dict[str, Any], Outputs | None]:
+        """The classifier's scores and outputs of a generator's samples; none where there is no classifier."""
         if self.network is None:
-            return None, None
+            return {}, None
         if generator is None:
-            return FAILED, None
-        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring))
-        return _scored(*outputs, self.reference, self.scoring, self.spec.seed), outputs
+            return _named(FAILED), None
+        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring), self.device)
+        return _named(_scored(*outputs, self.reference, self.scoring, self.spec.seed)), outputs
 
-    def further(self, generator: nn.Module | None, outputs: Outputs | None) -> dict[str, Any]:
-        """Inception's scores and the measures that the scoring asks for; `outputs` are the classifier's."""
-        found: dict[str, Any] = {}
-        if self.inception:
-            if generator is None:
-                found |= dict.fromkeys(INCEPTION_COLUMNS, None) | {"inception_score": 1.0, "inception_score_split_std": 0.0}
-            else:
-                found |= self.inception.scores(_samples(generator, self.spec, self.scoring), self.spec.seed)
-        if self.scoring.measures:
-            found["measures"] = None if generator is None else self._measured(self.scoring.measures, generator, outputs)
-        return found
-
-    def everything(self, generator: nn.Module | None) -> dict[str, Any]:
-        """All scores of a generator."""
-        score, outputs = self.classified(generator)
-        return _fields(score) | self.further(None if score == FAILED else generator, outputs)
+    def _inception_scores(self, generator: nn.Module | None) -> dict[str, Any]:
+        if self.inception is None:
+            return {}
+        if generator is None:
+            return dict.fromkeys(INCEPTION_COLUMNS, None) | COLUMNS["inception"].named(FAILED)
+        return dict(self.inception.scores(_samples(generator, self.spec, self.scoring), self.spec.seed))
 
     def _measured(self, names: tuple[str, ...], generator: nn.Module, outputs: Outputs | None) -> dict[str, Any] | None:
         """Measures by their names; None where samples are not finite."""
@@ -264,26 +275,20 @@ class Scorer:
         draws = stream(self.spec.seed, "scoring")
         rows = torch.randperm(len(self.data.train), generator=draws)[: self.scoring.num_samples]
         real = (self.data.preprocess(self.data.train[part], draws) for part in _split(rows, self.scoring.batch_size))
-        return classifiers.outputs(self.network, real)[1]
+        return classifiers.outputs(self.network, real, self.device)[1]
 
 
 def _over_time(scorer: Scorer, generators: Generators) -> dict[str, Any]:
     """Scores of the untrained generator and of the snapshots."""
-
-    def snapshots(scored: Callable[[nn.Module | None], dict[str, Any]]) -> dict[str, Any]:
-        return {str(iteration): scored(generator) for iteration, generator in generators.snapshots.items()}
-
-    found: dict[str, Any] = {}
-    if scorer.scoring.snapshot_measures:
-        untrained = scorer.everything(generators.untrained)
-        if scorer.network:
-            found["untrained_classifier_score"] = untrained["classifier_score"]
-        return found | {"untrained": untrained, "snapshots": snapshots(scorer.everything)}
-    if scorer.network:
-        untrained = _fields(scorer.classified(generators.untrained)[0])
-        found["untrained_classifier_score"] = untrained["classifier_score"]
-        found["snapshots"] = snapshots(lambda generator: _fields(scorer.classified(generator)[0]))
-    return found
+    everything = bool(scorer.scoring.snapshot_measures)
+    if not (scorer.network or everything):
+        return {}
+    untrained = scorer.scores(generators.untrained, everything)
+    over_time: dict[str, Any] = {c.untrained: untrained[c.score] for c in COLUMNS.values() if c.score in untrained}
+    if everything:
+        over_time["untrained"] = untrained
+    snapshots = {str(iteration): scorer.scores(generator, everything) for iteration, generator in generators.snapshots.items()}
+    return over_time | {"snapshots": snapshots}
 
 
 def _sheet(spec: Spec, scoring: ScoringSpec, generator: nn.Module, symbols: bytes) -> bytes:
@@ -305,8 +310,8 @@ def _progress(spec: Spec, scoring: ScoringSpec, generators: Generators, symbols:
     return sheets.progress(moments, spec.dataset.shape, symbols)
 
 
-def _fields(score: Score | None) -> dict[str, Any]:
-    return {} if score is None else dict(score._asdict())
+def _named(score: Score) -> dict[str, Any]:
+    return COLUMNS["classifier"].named(score)
 
 
 def _split(rows: Tensor, size: int) -> list[Tensor]:

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from wganlib.datasets import DATASETS
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.fields import Part, PositiveInt
+from wganlib.judging.scores import COLUMNS, ScoreColumns
 
 Pixels = Literal["127.5", "127.995", "float"]
 Network = Literal["classifier", "inception", "none"]
@@ -94,7 +95,7 @@ class ScoringSpec(Part):
     measures: tuple[Measure, ...] | None = None
     """Further scores: see `wganlib.scoring.measures`."""
     snapshot_measures: Literal[True] | None = None
-    """Snapshots and the untrained generator get every score and measure that the trained generator gets."""
+    """Snapshots and the untrained generator get every measure that the trained generator gets, not the scores alone."""
     weights: Literal["last"] | None = None
     """`last`: samples are made with the last weights though the run keeps their moving average."""
     pixels: Pixels | None = None
@@ -114,3 +115,8 @@ class ScoringSpec(Part):
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
             )
         return self
+
+    @property
+    def columns(self) -> ScoreColumns:
+        """The columns of the score that heads every report, count, rank and figure of the runs scored so."""
+        return COLUMNS["inception" if self.network == "inception" else "classifier"]

@@ -168,10 +168,9 @@ def choose_device(name: str) -> torch.device:
 
 def provenance(device: torch.device, threads: int, data_sha256: str, started: str, seconds: float) -> dict[str, Any]:
     """What is known about how a result was made, besides its spec."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "commit": commit(),
-        "device": name,
+        "device": device_name(device),
         "threads": threads,
         "data_sha256": data_sha256,
         "versions": {
@@ -183,6 +182,11 @@ def provenance(device: torch.device, threads: int, data_sha256: str, started: st
         "started": started,
         "seconds": round(seconds, 3),
     }
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a graphics card or of this machine's processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
 
 
 @functools.cache

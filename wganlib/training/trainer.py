@@ -327,7 +327,7 @@ class Trainer:
 def sample(
     generator: nn.Module, spec: Spec, count: int, batch_size: int, noise: torch.Generator, labels: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Batches of generated examples [n, ...] until `count` are made; batch norm uses each batch's own statistics.
+    """Batches of generated examples [n, ...], on the CPU, until `count` are made; batch norm uses a batch's own statistics.
 
     The last batch is generated whole and cut, so that its statistics are those of a full one. A conditional generator makes
     the classes of `labels` [at least count], or classes drawn uniformly from the noise stream.
@@ -341,7 +341,7 @@ def sample(
             f"labels were asked of an unconditional generator ({spec.architecture.family}): leave them out, or train an "
             "architecture with 'conditional: true'"
         )
-    made = 0
+    made, device = 0, next(generator.parameters()).device
     while made < count:
         z = torch.randn((batch_size, spec.architecture.latent_size), generator=noise, device=noise.device)
         chosen = None
@@ -350,7 +350,7 @@ def sample(
             given = drawn[:0] if labels is None else labels[made : made + batch_size].to(noise.device)
             chosen = torch.cat([given, drawn[len(given) :]])
         with torch.no_grad():
-            examples = generator(z, chosen)
+            examples = generator(z.to(device), None if chosen is None else chosen.to(device)).cpu()
         yield examples[: count - made]
         made += batch_size
 

@@ -1,0 +1,220 @@
+"""Tiny trainings, scored by the real scorer with Inception's stand-in, through collected tables into reports' numbers."""
+
+import json
+import math
+import statistics
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from conftest import copy_params, edit_yaml
+from pypdf import PdfReader
+from safetensors.torch import load_file, save_file
+from stand_in import install_stand_in
+
+from wganlib.collecting.collect import collect
+from wganlib.files import read_json, write_json
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.report import write_report
+from wganlib.scoring import scorer
+from wganlib.training import runs
+
+GAN, GP = "nonsaturating_gan", "wgan_gp"
+NAMES = ("table2", "penalty_sides", "pilot", "wgan_generators")
+THRESHOLDS = [1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.5, 2.0, 3.0]
+
+
+def params_of(folder, sha256):
+    """Parameters by which everything is small and Inception scores the runs."""
+    params = copy_params(folder)
+    scoring = {"network": "inception", "num_samples": 100, "splits": 2, "batch_size": 100, "inception_sha256": sha256}
+    classifier = {"epochs": 8, "seed": 0}
+    edit_yaml(params / "scales/demo.yaml", width=0.03125, scoring=scoring, classifier=classifier)
+    few = {"log_every": 1, "generator_iterations": 3}
+    at = "scales.demo."
+    edit_yaml(
+        params / "experiments/table2.yaml",
+        **{at + "architectures": 3, at + "options": {}, at + "spec": few},
+        **{at + "settings": {"thresholds": THRESHOLDS, "main_thresholds": [1.1], "primary_threshold": 1.1}},
+    )
+    edit_yaml(params / "experiments/penalty_sides.yaml", **{at + "architectures": 3, at + "spec": few})
+    edit_yaml(
+        params / "experiments/pilot.yaml",
+        **{at + "seeds": [1000, 1001], at + "grid": {"learning_rates": [1e-3], "critic_factors": [1.0]}},
+        **{at + "options": {}, at + "spec": few | {"snapshots": [1, 3]}, "settings.thresholds": THRESHOLDS},
+    )
+    spec = {"architecture": {"width": 0.03125}, "generator_iterations": 3, "snapshots": [3], "log_every": 1}
+    for name in ("wgan_generators", "wgan_loss_quality"):
+        edit_yaml(params / f"experiments/{name}.yaml", **{at + "spec": spec})
+    return params
+
+
+def fail(folder, outcome):
+    """Let a trained run be one that failed: a diverged one's last weights are not finite."""
+    write_json(folder / "provenance.json", read_json(folder / "provenance.json") | {"outcome": outcome})
+    if outcome == "diverged":
+        weights = load_file(folder / "generator.safetensors")
+        save_file({name: torch.full_like(value, math.nan) for name, value in weights.items()}, folder / "generator.safetensors")
+
+
+def failing(experiment):
+    """Of Table 2's three architectures the second has no GAN for want of memory, the third a WGAN-GP that diverged."""
+
+    def key(group=None, **labels):
+        (run,) = {e.run for e in experiment.entries if labels.items() <= e.labels.items() and group in (None, e.group)}
+        return run
+
+    if experiment.name == "table2":
+        return {key(architecture=1, method=GAN): "out_of_memory", key(architecture=2, method=GP): "diverged"}
+    if experiment.name == "penalty_sides":
+        return {key("one_sided", architecture=0): "out_of_memory"}
+    if experiment.name == "wgan_generators":
+        constant = "no batch norm, constant filters"
+        return {
+            key(generator=constant, method=GAN): "out_of_memory",
+            key(generator="MLP", method=GAN): "diverged",
+        }
+    return {}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The plan, and by name the numbers, the text and the metrics of reports, and every run's `scores.json`."""
+    folder = tmp_path_factory.mktemp("real")
+    results, reports, texts, metrics = folder / "results", {}, {}, {}
+    with pytest.MonkeyPatch.context() as patch:
+        plan = load_plan(params_of(folder, install_stand_in(folder / "inception.pt", patch)), "demo")
+        failures = {run: outcome for name in NAMES for run, outcome in failing(plan.experiment(name)).items()}
+        for name in NAMES:
+            experiment = plan.experiment(name)
+            for run in experiment.run_keys:
+                spec, how, classifier = plan.runs[run], plan.scoring_of(run), plan.classifier_of(run)
+                judge = results / "classifiers" / classifier.key
+                if not judge.exists():
+                    scorer.make_classifier(classifier, how, judge, 1)
+                if (results / "runs" / run / "scores.json").exists():
+                    continue
+                runs.train(spec, results, device="cpu")
+                if run in failures:
+                    fail(results / "runs" / run, failures[run])
+                scorer.score_run(spec, how, results / "runs" / run, judge, 1)
+            tables = collect(plan, experiment, results)
+            pdf = write_report(experiment, plan, results, folder / "reports")
+            reports[name], metrics[name] = read_json(pdf.with_suffix(".json")), read_json(tables / "metrics.json")
+            texts[name] = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages)
+    plt.close("all")
+    scores = {path.parent.name: json.loads(path.read_text()) for path in results.glob("runs/*/scores.json")}
+    real = read_json(next(results.glob("classifiers/*/classifier.json")))
+    return SimpleNamespace(plan=plan, reports=reports, texts=texts, metrics=metrics, scores=scores, real=real)
+
+
+def by_labels(made, name):
+    """Scores of an experiment's runs by their labels, as the scorer wrote them."""
+    return [(entry.labels | {"group": entry.group}, made.scores[entry.run]) for entry in made.plan.experiment(name).entries]
+
+
+def ended(made, name, **labels):
+    return [s for of, s in by_labels(made, name) if labels.items() <= of.items() and s["outcome"] == "ok"]
+
+
+def test_the_two_kinds_of_score_differ_so_that_a_mistaken_one_shows(made):
+    for scores in made.scores.values():
+        if scores["outcome"] == "ok":
+            assert abs(scores["inception_score"] - scores["classifier_score"]) > 1e-3
+        assert abs(scores["untrained_inception_score"] - scores["untrained_classifier_score"]) > 1e-3
+
+
+def test_table2_counts_ranks_and_shows_the_inception_score(made):
+    numbers, text = made.reports["table2"], made.texts["table2"]
+    score = {(of["architecture"], of["method"]): s for of, s in by_labels(made, "table2")}
+    # Of the second architecture one run has no result, so that its pair is left out; the third's WGAN-GP diverged: 1.
+    pairs = [(score[0, GAN]["inception_score"], score[0, GP]["inception_score"]), (score[2, GAN]["inception_score"], 1.0)]
+    assert numbers["pairs"] == 2
+    for row in numbers["thresholds"]:
+        above = [(a > row["threshold"], b > row["threshold"]) for a, b in pairs]
+        assert row["counts"] == [above.count(case) for case in ((True, False), (False, True), (True, True), (False, False))]
+    assert numbers["best_scores"] == [max(p[i] for p in pairs) for i in (0, 1)]
+    assert [one["n"] for one in numbers["success"]] == [2, 2]
+    assert sum(level["methods"][0]["n"] for level in numbers["factors"][0]["levels"]) == 2
+    cells = {
+        (row["architecture"] - 1, m): cell for row in numbers["runs"] for m, cell in zip((GAN, GP), row["methods"], strict=True)
+    }
+    for key, cell in cells.items():
+        if score[key]["outcome"] == "ok":
+            assert cell["score"] == score[key]["inception_score"]
+            assert cell["distance"] == score[key]["frechet_inception_distance"]
+            assert cell["split_std"] == score[key]["inception_score_split_std"]
+    no_result, worst = cells[1, GAN], cells[2, GP]
+    assert (no_result["outcome"], no_result["score"], no_result["distance"]) == ("out_of_memory", None, None)
+    assert (worst["outcome"], worst["score"], worst["distance"]) == ("diverged", 1.0, None)
+    gan_best, gan_worst = sorted((0, 2), key=lambda a: -score[a, GAN]["inception_score"])
+    assert [sheet["architecture"] - 1 for sheet in numbers["samples"][0]["sheets"]] == [gan_best, gan_worst]
+    assert numbers["samples"][1]["sheets"][1]["outcome"] == "diverged"
+    untrained = [s["untrained_inception_score"] for s in score.values()]
+    assert numbers["untrained"]["maximum"] == max(untrained)
+    assert numbers["untrained"]["median"] == pytest.approx(statistics.median(untrained))
+    real = made.real["real_training_images"]["inception_score"]
+    assert f"real data scores {real:.2f} (training images)" in text
+    assert "Inception Score" in text
+    assert "lassifier score" not in text
+    assert "Distance: FID" in text
+    assert "Counted are the 2 of which neither run ran out of memory." in text
+
+
+def test_metrics_hold_fid_and_count_failures_by_the_rule(made):
+    for method, one in made.metrics["table2"].items():
+        runs_ok = ended(made, "table2", method=method)
+        values = [s["inception_score"] for s in runs_ok] + [1.0] * one["diverged"]
+        distances = [s["frechet_inception_distance"] for s in runs_ok] + [math.inf] * one["diverged"]
+        assert one["runs"] == 3
+        assert (one["diverged"], one["out_of_memory"]) == ((0, 1) if method == GAN else (1, 0))
+        assert one["inception_score_mean"] == pytest.approx(statistics.mean(values), abs=1e-6)
+        assert one["inception_score_median"] == pytest.approx(statistics.median(values), abs=1e-6)
+        assert one["frechet_inception_distance_median"] == pytest.approx(statistics.median(distances), abs=1e-6)
+        if one["diverged"]:
+            assert one["frechet_inception_distance_mean"] is None
+        else:
+            assert one["frechet_inception_distance_mean"] == pytest.approx(statistics.mean(distances), abs=1e-6)
+
+
+def test_penalties_are_compared_on_pairs_that_have_a_result(made):
+    counts, _ = made.reports["penalty_sides"]["tables"]
+    sides = {}
+    for of, s in by_labels(made, "penalty_sides"):
+        value = {"ok": s["inception_score"], "diverged": 1.0, "out_of_memory": None}[s["outcome"]]
+        sides.setdefault(of["architecture"], {})[of["group"]] = value
+    pairs = [one for one in sides.values() if None not in one.values()]
+    wins, losses = (sum(sign * (one["runs"] - one["one_sided"]) > 0 for one in pairs) for sign in (1, -1))
+    assert sides[0]["one_sided"] is None
+    assert [row[1] for row in counts["rows"]] == [str(wins), str(losses), str(2 - wins - losses), "2", "1", "0"]
+    assert "an architecture with a run that ran out of memory is left out" in counts["caption"]
+
+
+def test_the_pilot_chooses_by_the_inception_score(made):
+    numbers = made.reports["pilot"]
+    all_runs = by_labels(made, "pilot")
+    untrained = statistics.mean(s["untrained_inception_score"] for _, s in all_runs)
+    assert numbers["untrained"] == pytest.approx(untrained)
+    for method, shown in zip((GAN, GP), numbers["methods"], strict=True):
+        means = [
+            statistics.mean(s["snapshots"][i]["inception_score"] for s in ended(made, "pilot", method=method)) for i in "13"
+        ]
+        assert [cell["mean"] for cell in shown["lines"][0]["cells"]] == pytest.approx(means)
+        assert shown["choice"]["mean"] == pytest.approx(max(means))
+    assert "Inception Score after … generator iterations" in made.texts["pilot"]
+
+
+def test_a_gan_without_memory_has_no_ratio_and_one_that_diverged_has_collapsed(made):
+    numbers = made.reports["wgan_generators"]
+    quantities = {(row["quantity"], row["case"]): row for row in numbers["quantities"]}
+    assert ("ratio", "GAN") not in quantities
+    (wgan,) = ended(made, "wgan_generators", method="wgan_2017", generator="MLP")
+    expected = 1.0 - wgan["measures"]["pairwise_ssim"]["value"]
+    assert float(quantities["collapse", "GAN"]["mean"].replace("−", "-")) == pytest.approx(expected, abs=1e-3)
+    scores, collapse = numbers["tables"]
+    assert [row[2] for row in scores["rows"]] == ["1 of 1", "1 of 1", "1 of 1", "0 of 1", "1 of 1", "0 of 1"]
+    assert [scores["rows"][i][3:6:2] for i in (3, 5)] == [["–", "–"], ["1.00", "∞"]]
+    assert [collapse["rows"][i][-1] for i in (3, 5)] == ["–", "∞"]
+    assert scores["columns"][3:6] == ["Inception Score", "split spread", "FID"]
+    assert "one that ran out of memory has no result and is left out" in made.texts["wgan_generators"]

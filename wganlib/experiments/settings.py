@@ -1,0 +1,277 @@
+"""What settings each experiment takes, and what it asks of its runs: checked when the plan is read. Needs no torch."""
+
+import itertools
+from collections.abc import Callable
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.planning.plan import Experiment
+
+
+def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
+    if any(b <= a for a, b in itertools.pairwise(values)):
+        raise ValueError(f"must increase, found {list(values)}")
+    return values
+
+
+Increasing = AfterValidator(_increasing)
+Thresholds = Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Increasing]
+Range = Annotated[tuple[float, float], Increasing]
+Grid = tuple[PositiveInt, PositiveInt]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Several = Annotated[int, Field(ge=2)]
+
+
+class CifarSamples(Part):
+    """Names of the data's classes, a column each."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class GpFig1a(Part):
+    """Points along a side of the maps, half their width, and samples for the transport between data and noise."""
+
+    grid: PositiveInt
+    limit: PositiveFloat
+    samples: PositiveInt
+
+
+class GpFig1b(Part):
+    """Batches that gradient norms are means of, and bins of the histograms of weights."""
+
+    batches: PositiveInt
+    bins: PositiveInt
+
+
+class GpToyTraining(Part):
+    """Samples that are measured, and half the width of the panels."""
+
+    samples: PositiveInt
+    limit: PositiveFloat
+
+
+class Version(Part):
+    """Something that two versions of a paper say otherwise."""
+
+    what: str
+    v1: str
+    v3: str
+
+
+class GpV1(Part):
+    """Where the versions differ."""
+
+    versions: tuple[Version, ...]
+
+
+class LganCurves(Part):
+    """Snapshots at the end over which stability is measured."""
+
+    last_snapshots: Several
+
+
+class LganDual(Part):
+    """Points of the real and generated supports and of the interval; the step and the share of the perturbations."""
+
+    real: PositiveInt
+    fake: PositiveInt
+    interval: Several
+    step: PositiveFloat
+    share: Share
+
+
+class LganFig1(Part):
+    """Samples that are measured, ranges and points of the map, and arrows drawn."""
+
+    samples: PositiveInt
+    x: Range
+    y: Range
+    grid: Grid
+    arrows: PositiveInt
+
+
+class LganFig2(Part):
+    """The same, and how near to a real example a gradient must lead."""
+
+    samples: PositiveInt
+    x: Range
+    y: Range
+    grid: Grid
+    arrows: PositiveInt
+    radius: PositiveFloat
+
+
+class LganFig3(Part):
+    """Steps along a gradient that are drawn."""
+
+    steps: PositiveInt
+
+
+class LganFig12(Part):
+    """Steps along a gradient that are drawn, and points on it where slopes are taken."""
+
+    steps: PositiveInt
+    along: Several
+
+
+class LganFig13(Part):
+    """Half the width and the points of the drawn functions, and of the check of their conditions."""
+
+    limit: PositiveFloat
+    points: Several
+    condition_limit: PositiveFloat
+    condition_points: Several
+
+
+class LganStability(Part):
+    """The penalty weight of the figure, and the window of its smoothing: a share of the points, at least so many."""
+
+    figure_weight: str
+    smoothed_share: Share
+    least_window: PositiveInt
+
+
+class LganTable1(Part):
+    """Points of the supports, apart and overlapping; starts of the optimiser; bounds of values; weight; tolerance."""
+
+    real: PositiveInt
+    fake: PositiveInt
+    overlapping: PositiveInt
+    starts: PositiveInt
+    boxes: Thresholds
+    weight: PositiveFloat
+    tolerance: PositiveFloat
+
+
+class LsunMatrix(Part):
+    """The rule of success: below a factor times the best distance of the baseline networks, not much more alike than data."""
+
+    baseline: str
+    distance_factor: PositiveFloat
+    similarity_margin: NonNegativeFloat
+
+
+class Pilot(Part):
+    """Minimum scores from which the primary one is chosen."""
+
+    thresholds: Thresholds
+
+
+class Table2(Part):
+    """Minimum scores that count as success; those of the first table; the one that was fixed beforehand."""
+
+    thresholds: Thresholds
+    main_thresholds: Thresholds
+    primary_threshold: PositiveFloat
+
+    @model_validator(mode="after")
+    def _among(self) -> Self:
+        if not set(self.main_thresholds) <= set(self.thresholds):
+            raise ValueError(f"main_thresholds must be among thresholds, found {list(self.main_thresholds)}")
+        if self.primary_threshold not in self.thresholds:
+            raise ValueError(f"primary_threshold must be one of thresholds, found {self.primary_threshold}")
+        return self
+
+
+class WganFig1(Part):
+    """Samples that are shown, and those that an estimate is evaluated on."""
+
+    samples: PositiveInt
+    evaluation: PositiveInt
+
+
+class WganFig2(Part):
+    """Points and half the width of the drawn line."""
+
+    points: Several
+    limit: PositiveFloat
+
+
+class WganMomentum(Part):
+    """A blow-up: a loss above this factor times the median of the iterations before."""
+
+    blow_up_factor: PositiveFloat
+    blow_up_window: PositiveInt
+
+
+SETTINGS: dict[str, type[Part]] = {
+    "cifar_samples": CifarSamples,
+    "gp_fig1a": GpFig1a,
+    "gp_fig1b": GpFig1b,
+    "gp_toy_training": GpToyTraining,
+    "gp_v1": GpV1,
+    "lgan_curves": LganCurves,
+    "lgan_dual": LganDual,
+    "lgan_fig1": LganFig1,
+    "lgan_fig12": LganFig12,
+    "lgan_fig13": LganFig13,
+    "lgan_fig2": LganFig2,
+    "lgan_fig3": LganFig3,
+    "lgan_stability": LganStability,
+    "lgan_table1": LganTable1,
+    "lsun_matrix": LsunMatrix,
+    "pilot": Pilot,
+    "table2": Table2,
+    "wgan_fig1": WganFig1,
+    "wgan_fig2": WganFig2,
+    "wgan_momentum": WganMomentum,
+}
+"""Settings by experiment; one that is not here takes none."""
+
+
+def _pairs_of_methods(experiment: Experiment) -> None:
+    """More seeds would count one architecture several times in the tests."""
+    scale, methods = experiment.scale, len(experiment.methods)
+    if methods != 2:
+        raise ValueError(f"compares exactly two methods, found {methods}")
+    if len(experiment.seeds) != 1 or not isinstance(scale.architectures, int) or scale.grid:
+        raise ValueError("needs a number of architectures, exactly one seed, and no grid")
+
+
+def _grid(experiment: Experiment) -> None:
+    if experiment.scale.grid is None or not all(entry.spec.snapshots for entry in experiment.entries):
+        raise ValueError("needs a grid, and snapshots of every run")
+
+
+def _classes(experiment: Experiment) -> None:
+    classes, names = experiment.entries[0].spec.dataset.shape.classes, experiment.settings["classes"]
+    if len(names) != classes:
+        raise ValueError(f"needs a name for each of the data's {classes} classes in settings.classes, found {len(names)}")
+
+
+def _option(axis: str, setting: str) -> Callable[[Experiment], None]:
+    def rule(experiment: Experiment) -> None:
+        value, options = experiment.settings[setting], experiment.axes.get(axis, [])
+        if value not in options:
+            raise ValueError(f"needs one of its axis {axis!r} as settings.{setting}: {', '.join(options)}; found {value!r}")
+
+    return rule
+
+
+def _measure(name: str) -> Callable[[Experiment], None]:
+    def rule(experiment: Experiment) -> None:
+        measures = experiment.scoring.measures or ()
+        if name not in measures:
+            raise ValueError(f"needs the measure {name!r} in scoring.measures, found {list(measures)}")
+
+    return rule
+
+
+def _medians(experiment: Experiment) -> None:
+    if experiment.scale.median_iterations is None:
+        raise ValueError("needs median_iterations, the window of the losses that it shows")
+
+
+RULES: dict[str, tuple[Callable[[Experiment], None], ...]] = {
+    "cifar_samples": (_classes,),
+    "language_model": (_measure("ngrams"),),
+    "lgan_stability": (_option("weight", "figure_weight"),),
+    "lsun_matrix": (_option("networks", "baseline"), _measure("similarity")),
+    "pilot": (_grid,),
+    "table2": (_pairs_of_methods,),
+    "wgan_generators": (_measure("similarity"),),
+    "wgan_loss_quality": (_medians,),
+}
+"""What an experiment asks of its runs at a scale; each rule raises a ValueError that says what is needed."""
