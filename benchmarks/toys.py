@@ -13,8 +13,8 @@ import torch
 
 from wganlib.planning.plan import load_plan
 from wganlib.spec.stack import StackSpec
+from wganlib.training.member import load_all
 from wganlib.training.stacked_trainer import StackedTrainer
-from wganlib.training.stacks import load_all
 from wganlib.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -1,5 +1,7 @@
 """Shared pieces: small specs, and a project folder with a four-run DAG that trains in seconds."""
 
+import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +21,8 @@ from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.spec.run import Spec
+from wganlib.spec.stack import parse_training
+from wganlib.training.trainer import Trainer
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -182,6 +186,18 @@ def digits():
     return load(DatasetSpec(name="digits", image_size=16))
 
 
+def trained(spec: Spec, images: Dataset, iterations: int | None = None) -> Trainer:
+    """A run trained on the CPU, to its end or to an iteration."""
+    trainer = Trainer(spec, images, torch.device("cpu"))
+    for _ in itertools.islice(trainer.run(), iterations):
+        pass
+    return trainer
+
+
+class Killed(BaseException):
+    """Like SIGKILL: nothing in the library catches it."""
+
+
 def make_data(spec: DatasetSpec, count: int = 64) -> Dataset:
     """Random data of a data set's shape, kind and range: what the engine needs of data that this version cannot load."""
     random = torch.Generator().manual_seed(0)
@@ -198,7 +214,7 @@ def make_data(spec: DatasetSpec, count: int = 64) -> Dataset:
 
 
 def trainings(folder: Path) -> dict[int, str]:
-    """Processes that train in a folder, classifiers included: process number and the key of the run or "classifier"."""
+    """Processes that train in a folder, classifiers included: process number and the key of run or stack, or "classifier"."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -209,7 +225,7 @@ def trainings(folder: Path) -> dict[int, str]:
                 continue
             if inside and "wganlib" in command and command[0].rpartition("/")[2].startswith("python"):
                 if "train" in command:
-                    found[int(entry.name)] = Spec.model_validate_json(command[command.index("train") + 1], strict=True).key
+                    found[int(entry.name)] = parse_training(json.loads(command[command.index("train") + 1]), "").key
                 elif "classifier" in command:
                     found[int(entry.name)] = "classifier"
     return found

@@ -27,6 +27,9 @@ CheckpointSeconds = Annotated[
     float,
     typer.Option("--checkpoint-seconds", envvar="WGANLIB_CHECKPOINT_SECONDS", min=0, help="Seconds between checkpoints."),
 ]
+TrainingArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="The spec of a run or of a stack: the path of a JSON file, or JSON text.")
+]
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A run's spec: the path of a JSON file, or JSON text.")]
 ExperimentArgument = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Name of the experiment.")]
 
@@ -87,7 +90,7 @@ def list_targets(scale: Scale = None, params: Params = Path("params")) -> None:
 
 @app.command()
 def train(
-    spec: SpecArgument,
+    spec: TrainingArgument,
     results: Results = Path("results"),
     device: Device = "auto",
     threads: Threads = 1,
@@ -97,16 +100,18 @@ def train(
         typer.Option("--stop-after-seconds", min=0, help="Then write a checkpoint and stop, with exit code 3."),
     ] = None,
 ) -> None:
-    """Train a run, or go on from its checkpoint; an interrupted run ends with the same bytes as an undisturbed one."""
-    from wganlib.planning.plan import read_spec
-    from wganlib.spec.run import Spec
+    """Train a run, or a stack of them as one program, or go on from the checkpoint.
 
-    run = read_spec(Spec, spec, "spec")
+    An interrupted training ends with the same bytes as an undisturbed one.
+    """
+    from wganlib.planning.plan import read_training
+
+    what = read_training(spec, "spec")
     from wganlib.training import runs
 
     try:
         outcome = runs.train(
-            run,
+            what,
             results,
             device=device,
             threads=threads,
@@ -120,47 +125,25 @@ def train(
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
         raise typer.Exit(130) from None
-    typer.echo(f"{results / 'runs' / run.key}: {outcome}")
+    typer.echo(f"{what.folder(results)}: {outcome}")
 
 
 @app.command()
 def adopt(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A trained run's folder, or one with such folders in it.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder of a trained run or stack, or one with such folders in it.")
+    ],
     results: Results = Path("results"),
 ) -> None:
-    """Take over runs that `wganlib train` made elsewhere; all are checked before a file is written."""
+    """Take over what `wganlib train` made elsewhere; all is checked before a file is written."""
     from wganlib.planning.snakemake import forget_interrupted
-    from wganlib.training import runs
     from wganlib.training.adopt import adopt as adopt_runs
 
     files: list[Path] = []
     for target, what in adopt_runs(folder, results):
         typer.echo(f"{target}: {what}")
-        files += (target / name for name in runs.FILES)
+        files += (path for path in target.iterdir() if path.is_file())
     forget_interrupted(files)
-
-
-@app.command()
-def stack(
-    spec: Annotated[str, typer.Argument(metavar="STACK", help="A stack's spec: the path of a JSON file, or JSON text.")],
-    results: Results = Path("results"),
-    device: Device = "auto",
-    threads: Threads = 1,
-    checkpoint_seconds: CheckpointSeconds = 30.0,
-) -> None:
-    """Train a stack, many toy runs as one program, or go on from its checkpoint."""
-    from wganlib.planning.plan import read_spec
-    from wganlib.spec.stack import StackSpec
-
-    what = read_spec(StackSpec, spec, "stack")
-    from wganlib.training.stacks import train_stack
-
-    try:
-        folder = train_stack(what, results, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from the last checkpoint", err=True)
-        raise typer.Exit(130) from None
-    typer.echo(str(folder))
 
 
 Scoring = Annotated[str, typer.Option("--scoring", help="How to score, as JSON text.")]
@@ -212,32 +195,27 @@ def score(
 
 @app.command()
 def sample(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    run: Annotated[str, typer.Argument(help="Key of a trained run, also of one in a stack, or its own folder.")],
     out: Annotated[Path, typer.Option("--out", help="PNG file to write.")] = Path("samples.png"),
     rows: Annotated[int, typer.Option("--rows", min=1)] = 8,
     columns: Annotated[int, typer.Option("--columns", min=1)] = 8,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the noise.")] = 0,
+    results: Results = Path("results"),
 ) -> None:
     """Draw samples from a trained run's generator: images (of a conditional one a column a class), points or lines."""
     if not out.parent.is_dir():
         raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
-    from wganlib.errors import parse
-    from wganlib.files import read_json, write_atomic
-    from wganlib.spec.run import Spec
-
-    if not (run / "spec.json").exists():
-        raise WganlibError(f"{run}: no such run; train it first: `wganlib train SPEC`")
-    spec = parse(Spec, read_json(run / "spec.json"), str(run / "spec.json"))
+    from wganlib.files import write_atomic
     from wganlib.scoring import sheets
     from wganlib.streams import stream
-    from wganlib.training import runs
-    from wganlib.training import trainer as training
+    from wganlib.training.runs import find_run, run_in
+    from wganlib.training.sampling import sample as sample_from
 
-    generator = runs.load_generator(run, spec)
-    count = rows * columns
+    trained = run_in(Path(run)) if Path(run).is_dir() else find_run(results, run)
+    spec, count = trained.spec, rows * columns
     labels = sheets.class_columns(spec, rows, columns)
-    made = training.sample(generator, spec, count, max(count, 100), stream(seed, "scoring"), labels)
-    write_atomic(out, sheets.sheet(made, spec.dataset.shape, rows, columns, sheets.symbols_of(run, spec)))
+    made = sample_from(trained.generator(), spec, count, max(count, 100), stream(seed, "scoring"), labels)
+    write_atomic(out, sheets.sheet(made, spec.dataset.shape, rows, columns, sheets.symbols_of(trained.folder, spec)))
     typer.echo(str(out))
 
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
-RUN_FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
+PROVENANCE = "provenance.json"
+"""How a run or a stack was made, with the digests of its other files; written last."""
+
+RUN_FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", PROVENANCE)
 """What training a run makes, besides the snapshots that its spec lists; a run is there when all of these are."""
 
 SCORE_FILES = ("scores.json", "samples.png", "progress.png")
 """What scoring a run adds."""
 
-STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", "provenance.json")
+STACK_FILES = ("stack.json", "critics.safetensors", "generators.safetensors", "history.parquet", PROVENANCE)
 """What training a stack makes."""
 
 CLASSIFIER_FILES = ("classifier.safetensors", "reference.safetensors", "classifier.json")
@@ -25,6 +28,11 @@ REPORT_SUFFIXES = (".pdf", ".json", ".png")
 
 MANIFEST = "manifest.json"
 """Beside a scale's published tables: what trainings they and the published reports come from."""
+
+
+def snapshot_name(iteration: int) -> str:
+    """A snapshot's file, relative to its run's folder."""
+    return f"snapshots/{iteration}.safetensors"
 
 
 def run_folder(results: Path, key: str) -> Path:

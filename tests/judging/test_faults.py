@@ -7,6 +7,7 @@ import pytest
 import torch
 from conftest import REPOSITORY
 
+import wganlib.training.engine
 import wganlib.training.trainer
 from wganlib.collecting.tables import collect, read_table
 from wganlib.judging.baseline import compare, load_baseline
@@ -39,7 +40,7 @@ def swapped_at_random(monkeypatch):
 
 
 def frozen_generator(monkeypatch):
-    original = wganlib.training.trainer.make_optimizer
+    original = wganlib.training.engine.make_optimizer
     seen = []
 
     def frozen(spec, groups):
@@ -47,7 +48,7 @@ def frozen_generator(monkeypatch):
         seen.append(spec)
         return original(spec if len(seen) % 2 else spec.model_copy(update={"learning_rate": 0.0}), groups)
 
-    monkeypatch.setattr(wganlib.training.trainer, "make_optimizer", frozen)
+    monkeypatch.setattr(wganlib.training.engine, "make_optimizer", frozen)
 
 
 @pytest.fixture(scope="module")

@@ -134,12 +134,14 @@ def test_the_buffer_keeps_the_steepest_of_all_points_by_their_slopes_before_the_
     """f = |x|^2 / 2 has slope |x|: the buffer is followed by NumPy over four steps."""
     form = {"kind": "gradient_penalty", "form": "max", "weight": 0.0, "buffer": {"size": 3, "mode": mode}}
     trainer = Trainer(make_spec(**{"method.constraint": form, "method.batch_size": 8}), digits, torch.device("cpu"))
-    drawn = []
-    original = constraints.interpolate
+    drawn, measured = [], []
 
-    def recorded(*arguments):
-        drawn.append(original(*arguments))
-        return drawn[-1]
+    def recorded(original, results):
+        def record(*arguments):
+            results.append(original(*arguments))
+            return results[-1]
+
+        return record
 
     class Bowl(nn.Module):
         """The second column, as of class logits, must play no part."""
@@ -148,19 +150,21 @@ def test_the_buffer_keeps_the_steepest_of_all_points_by_their_slopes_before_the_
             values = x.flatten(1).square().sum(dim=1, keepdim=True) / 2
             return torch.cat([values, 7 * values], dim=1)
 
-    monkeypatch.setattr(constraints, "interpolate", recorded)
+    monkeypatch.setattr(constraints, "interpolate", recorded(constraints.interpolate, drawn))
+    monkeypatch.setattr(constraints, "gradient_norms", recorded(constraints.gradient_norms, measured))
     trainer.critic = Bowl()
     expected = None
     for step in range(4):
         fake = torch.randn(8, 1, 16, 16, generator=torch.Generator().manual_seed(step)) * (1 + step % 2)
-        norms = trainer._gradient_norms(torch.zeros(8, 1, 16, 16), fake, trainer.spec.method.constraint).detach().numpy()
+        trainer.penalties(torch.zeros(8, 1, 16, 16), fake)
+        norms = measured[-1].detach().numpy()
         new = drawn[-1].detach().numpy()
         points = new if expected is None else np.concatenate([expected, new if mode == "extend" else new[3:]])
         slopes = np.sqrt((points.reshape(len(points), -1) ** 2).sum(axis=1))
         assert len(norms) == (11 if mode == "extend" and expected is not None else 8)
         np.testing.assert_allclose(norms, slopes, rtol=1e-4)
         expected = points[np.argsort(-slopes)[:3]]
-        np.testing.assert_array_equal(trainer.buffer.numpy(), expected)
+        np.testing.assert_array_equal(trainer.member.buffer.numpy(), expected)
 
 
 def test_the_penalty_of_a_linear_critic_has_its_closed_form_and_a_gradient_for_the_critic_alone():

@@ -15,9 +15,10 @@ from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.layers import conv, linear
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
+from wganlib.layout import RUN_FILES
 from wganlib.methods.method import ExponentialDecay, LinearDecay, OptimizerSpec
 from wganlib.methods.optimizers import make_optimizer
-from wganlib.training import runs
+from wganlib.training import member, runs
 from wganlib.training import trainer as training
 from wganlib.training.checkpoints import load_checkpoint, save_checkpoint
 from wganlib.training.trainer import Trainer
@@ -158,7 +159,7 @@ def test_sub_batches_are_normalised_apart():
     spec = small_spec("cifar_resnet", CONSTRAINTS["none"], generator_sub_batches=2)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
-    trainer._noise = lambda shape, source: noise
+    trainer.member.noise = lambda shape, draws: noise
     with torch.no_grad():
         made = trainer._generated(4, None)
         assert torch.equal(made, torch.cat([trainer.generator(noise[:2]), trainer.generator(noise[2:])]))
@@ -170,8 +171,8 @@ def test_acgan_classifies_reals_for_the_critic_and_fakes_for_the_generator(monke
     spec = small_spec("cifar_resnet conditional", CONSTRAINTS["none"], auxiliary=weights)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     seen, rows, made = [], [], []
-    original_next = trainer.batches.next
-    trainer.batches.next = lambda: rows.append(original_next()) or rows[-1]
+    original_next = trainer.member.batches.next
+    trainer.member.batches.next = lambda: rows.append(original_next()) or rows[-1]
     trainer.generator.register_forward_hook(lambda m, inputs, output: made.append((inputs[1], output.detach())))
     critic_inputs = []
     trainer.critic.register_forward_hook(lambda m, inputs, output: critic_inputs.append((inputs[0].detach(), output.detach())))
@@ -180,9 +181,9 @@ def test_acgan_classifies_reals_for_the_critic_and_fakes_for_the_generator(monke
     )
     critic = trainer.critic_step()
     (logits, labels), (examples, outputs) = seen[0], critic_inputs[0]
-    assert torch.equal(labels, trainer.images.train_labels[rows[0]])
+    assert torch.equal(labels, trainer.member.images.train_labels[rows[0]])
     assert torch.equal(made[0][0], labels)  # the critic's fakes carry the real batch's labels
-    assert torch.equal(examples[:4], trainer.images.train[rows[0]])
+    assert torch.equal(examples[:4], trainer.member.images.train[rows[0]])
     assert torch.equal(logits.detach(), outputs[:4, 1:])
     plain = float(torch.nn.functional.softplus(outputs[4:, 0]).mean() + torch.nn.functional.softplus(-outputs[:4, 0]).mean())
     assert float(critic.total) == pytest.approx(plain + 0.5 * 7.0, rel=1e-5)
@@ -198,7 +199,7 @@ def test_sub_batches_keep_their_labels():
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
     labels, seen = torch.tensor([3, 1, 4, 1]), []
-    trainer._noise = lambda shape, source: noise
+    trainer.member.noise = lambda shape, draws: noise
     trainer.generator.register_forward_hook(lambda m, inputs, output: seen.append(inputs))
     trainer._generated(4, labels)
     assert torch.equal(torch.cat([y for _, y in seen]), labels)
@@ -210,7 +211,7 @@ def test_given_fakes_are_the_data_set_s_own():
     spec = small_spec("toy 4x1024", CONSTRAINTS["max"], batch_size=500)
     assert spec.architecture.generator == "given"
     trainer = Trainer(spec, load(spec.dataset), torch.device("cpu"))
-    fakes = trainer._fakes(torch.zeros(500, 2), None)
+    fakes = trainer.member.given(torch.zeros(500, 2))
     assert fakes.mean(dim=0).tolist() == pytest.approx([-0.75, 0.0], abs=0.03)
     assert fakes.std(dim=0).tolist() == pytest.approx([0.15, 0.15], abs=0.02)
     trainer.critic_step()
@@ -298,16 +299,16 @@ def test_every_option_resumes_exactly_from_a_checkpoint(case, tmp_path):
     for key in expected.keys() - {"seconds", "history"}:
         assert torch.equal(expected[key], found[key]), key
     assert torch.equal(expected["history"][:, :-1], found["history"][:, :-1])
-    assert ("buffer" in found) is (case == "buffer")
+    assert ("run0.buffer" in found) is (case == "buffer")
     assert any(key.startswith("average.") for key in found) is ("generator_ema" in method)
 
 
 def test_a_run_without_a_generator_has_its_files_and_says_why_it_makes_no_samples(tmp_path, monkeypatch):
     spec = small_spec("toy fixed generator", CONSTRAINTS["two_sided"])
-    monkeypatch.setattr(runs, "load_images", make_data)
+    monkeypatch.setattr(member, "load", make_data)
     assert runs.train(spec, tmp_path, device="cpu") == "ok"
     folder = tmp_path / "runs" / spec.key
-    assert all((folder / name).exists() for name in runs.FILES)
+    assert all((folder / name).exists() for name in RUN_FILES)
     with pytest.raises(WganlibError, match="its generator has no network to sample from"):
         runs.load_generator(folder, spec)
 

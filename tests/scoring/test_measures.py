@@ -22,7 +22,7 @@ from wganlib.scoring import formulas as scores
 from wganlib.scoring import scorer as scoring
 from wganlib.scoring.measures import MEASURES, Samples, measure
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
-from wganlib.training import runs
+from wganlib.training import member, runs
 
 
 def test_the_kernel_distance_by_loops():
@@ -333,7 +333,7 @@ def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
             data = type(data)(
                 raw, data.train_labels, raw, data.test_labels, one_hot, "0" * 64, notes={"symbols": symbols.hex()}
             )
-        monkeypatch.setattr(runs, "load_images", lambda _, data=data: data)
+        monkeypatch.setattr(member, "load", lambda _, data=data: data)
         monkeypatch.setattr(scoring, "load_images", lambda _, data=data: data)
         assert runs.train(spec, tmp_path, device="cpu") == "ok"
         how = ScoringSpec(network="none", num_samples=40, splits=2, batch_size=20, measures=measures)

@@ -21,9 +21,9 @@ from wganlib.scoring import scorer as scoring
 from wganlib.scoring import sheets
 from wganlib.spec.scoring import ClassifierSpec
 from wganlib.streams import stream
-from wganlib.training import runs
+from wganlib.training import member, runs
 from wganlib.training.networks import build_generator
-from wganlib.training.trainer import sample
+from wganlib.training.sampling import sample
 
 GREY = DataShape("images", (1, 4, 4))
 
@@ -186,7 +186,7 @@ def test_the_columns_of_a_conditional_generator_are_classes(data, classes):
 
 def test_a_conditional_run_is_sampled_by_classes(tmp_path, monkeypatch):
     spec = small_spec("cifar_resnet conditional", CONSTRAINTS["two_sided"])
-    monkeypatch.setattr(runs, "load_images", lambda _: make_data(spec.dataset))
+    monkeypatch.setattr(member, "load", lambda _: make_data(spec.dataset))
     runs.train(spec, tmp_path, device="cpu")
     folder = tmp_path / "runs" / spec.key
     generator = runs.load_generator(folder, spec)

@@ -1,5 +1,6 @@
 """Checkpoints in pieces: exact, whole after any kill, carried elsewhere; trainings that stop early or run out of memory."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -9,26 +10,19 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import make_data, make_spec, wganlib
+from conftest import Killed, make_spec, trained, wganlib
 from safetensors.torch import load, load_file
-from test_architectures import CONSTRAINTS, small_spec
+from test_stacks import KINDS, stack_of
 
 from wganlib.errors import WganlibError
-from wganlib.spec.stack import StackSpec
-from wganlib.training import checkpoints, runs
+from wganlib.training import checkpoints, provenance, runs
 from wganlib.training.checkpoints import load_checkpoint, save_checkpoint
+from wganlib.training.member import load_all
 from wganlib.training.stacked_trainer import StackedTrainer
+from wganlib.training.stacks import load_stack
 from wganlib.training.trainer import Trainer
 
 CPU = torch.device("cpu")
-
-
-def trained(spec, images, iterations):
-    trainer = Trainer(spec, images, CPU)
-    steps = trainer.run()
-    for _ in range(iterations):
-        next(steps)
-    return trainer
 
 
 def pieces(folder):
@@ -73,23 +67,17 @@ def test_no_file_of_a_large_state_is_above_16_mebibytes(tmp_path):
 def test_the_order_of_rows_is_stored_in_32_bits(digits, tmp_path):
     trainer = trained(make_spec(), digits, 1)
     save_checkpoint(trainer, tmp_path / "run")
-    stack = StackSpec(runs=(small_toy(0), small_toy(1)))
-    member = StackedTrainer(stack, [make_data(toy.dataset) for toy in stack.runs], CPU)
+    stack = stack_of()
+    member = StackedTrainer(stack, load_all(stack.runs), CPU)
     save_checkpoint(member, tmp_path / "stack")
-    found = state_of(tmp_path / "run") | state_of(tmp_path / "stack")
-    for key in ("order", "run0.order", "run1.order"):
-        assert found[key].dtype == torch.int32
-        assert sorted(found[key].tolist()) == list(range(len(found[key])))
+    for folder, keys in (("run", ["run0.order"]), ("stack", ["run0.order", "run1.order"])):
+        found = state_of(tmp_path / folder)
+        assert [key for key in sorted(found) if "order" in key] == keys
+        for key in keys:
+            assert found[key].dtype == torch.int32
+            assert sorted(found[key].tolist()) == list(range(len(found[key])))
     load_checkpoint(member, tmp_path / "stack")
     assert all(m.batches.order.dtype == torch.int64 for m in member.members)
-
-
-def small_toy(seed):
-    return small_spec("toy 3x512", CONSTRAINTS["none"]).model_copy(update={"seed": seed})
-
-
-class Killed(BaseException):
-    """Like SIGKILL: nothing in the library catches it."""
 
 
 def test_a_kill_at_any_change_of_the_folder_leaves_the_old_or_the_new_checkpoint(digits, tmp_path, monkeypatch):
@@ -188,7 +176,7 @@ def test_another_spec_s_checkpoint_and_results_are_refused(tmp_path, digits):
 def test_a_checkpoint_of_another_kind_of_device_is_refused(digits, tmp_path):
     trainer = trained(make_spec(), digits, 2)
     state = trainer.state()
-    state["stream.noise"] = torch.zeros(16, dtype=torch.uint8)  # the size of a CUDA generator's state
+    state["run0.stream.noise"] = torch.zeros(16, dtype=torch.uint8)  # the size of a CUDA generator's state
     trainer.state = lambda: state
     save_checkpoint(trainer, tmp_path)
     with pytest.raises(WganlibError, match="does not fit this kind of device"):
@@ -196,31 +184,34 @@ def test_a_checkpoint_of_another_kind_of_device_is_refused(digits, tmp_path):
 
 
 def run_of(results, spec):
-    """All that must be equal in a run's folder, bit for bit."""
-    folder = results / "runs" / spec.key
+    """All that must be equal in a trained folder, bit for bit."""
+    folder = spec.folder(results)
     weights = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*.safetensors"))}
     return weights, pq.read_table(folder / "history.parquet").drop_columns(["seconds"]).to_pydict()
 
 
-def test_a_training_in_pieces_each_in_another_place_ends_as_a_straight_one(tmp_path):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_in_pieces_each_in_another_place_ends_as_a_straight_one(tmp_path, kind):
     """Only the checkpoint's folder is carried: it must bring the snapshots that were taken before."""
-    spec = make_spec(snapshots=(1, 2, 5))
-    assert runs.train(spec, tmp_path / "straight", device="cpu") == "ok"
+    spec = KINDS[kind](snapshots=(1, 2, 5))
+    outcome = runs.train(spec, tmp_path / "straight", device="cpu")
+    assert outcome == {"run": "ok", "stack": "2 ok"}[kind]
     places = [tmp_path / f"place{i}" for i in range(6)]
     for iteration, (place, following) in enumerate(itertools.pairwise(places), 1):
         with pytest.raises(runs.Stopped) as stop:
             runs.train(spec, place, device="cpu", stop_after_seconds=0.0)
         assert (stop.value.iteration, stop.value.iterations) == (iteration, 6)
-        assert not (place / "runs").exists()
+        assert not spec.folder(place).exists()
         shutil.copytree(place / "checkpoints", following / "checkpoints")
     # The last iteration ends the training, however late.
-    assert runs.train(spec, places[-1], device="cpu", stop_after_seconds=0.0) == "ok"
+    assert runs.train(spec, places[-1], device="cpu", stop_after_seconds=0.0) == outcome
     assert run_of(places[-1], spec) == run_of(tmp_path / "straight", spec)
     assert [p.name for p in (places[-1] / "checkpoints" / spec.key).iterdir()] == ["lock"]
 
 
-def test_a_damaged_snapshot_is_refused_before_the_training_goes_on(tmp_path):
-    spec = make_spec(snapshots=(1,))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_snapshot_is_refused_before_the_training_goes_on(tmp_path, kind):
+    spec = KINDS[kind](snapshots=(1,))
     with pytest.raises(runs.Stopped):
         runs.train(spec, tmp_path, device="cpu", stop_after_seconds=0.0)
     (path,) = (tmp_path / "checkpoints" / spec.key).glob("snapshot-1-*.piece")
@@ -229,14 +220,15 @@ def test_a_damaged_snapshot_is_refused_before_the_training_goes_on(tmp_path):
         runs.train(spec, tmp_path, device="cpu")
 
 
-def test_the_command_stops_with_3_and_goes_on(tmp_path):
-    spec = make_spec(generator_iterations=2)
+@pytest.mark.parametrize(("kind", "outcome"), [("run", "ok"), ("stack", "2 ok")])
+def test_the_command_stops_with_3_and_goes_on(tmp_path, kind, outcome):
+    spec = KINDS[kind](generator_iterations=2)
     first = wganlib(tmp_path, "train", spec.canonical(), "--device", "cpu", "--stop-after-seconds", "0")
     assert (first.returncode, first.stdout) == (3, "")
     assert first.stderr == "stopped after 0 s at iteration 1 of 2; the same command goes on\n"
     again = wganlib(tmp_path, "train", spec.canonical(), "--device", "cpu", "--stop-after-seconds", "0")
     assert again.returncode == 0
-    assert again.stdout == f"results/runs/{spec.key}: ok\n"
+    assert again.stdout == f"results/{kind}s/{spec.key}: {outcome}\n"
 
 
 MEMORY_ERRORS = {
@@ -271,6 +263,59 @@ def test_a_training_that_runs_out_of_memory_has_its_outcome_and_files(tmp_path, 
     assert all(torch.equal(value, found[key]) for key, value in expected.generator_weights().items())
     assert [p.name for p in folder.glob("snapshots/*")] == ([] if step == 1 else ["2.safetensors"])
     assert runs.train(spec, tmp_path, device="cpu") == "out_of_memory"  # a result, not tried again
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_stack_that_runs_out_of_memory_has_its_outcomes_and_files(tmp_path, monkeypatch, step):
+    """What has diverged before has diverged."""
+    spec = stack_of(snapshots=(2, 4))
+    original = StackedTrainer.step
+
+    def starved(self, logged=False):
+        if self.iteration + 1 == step:
+            self.finite[1] = False
+            raise MEMORY_ERRORS["cuda"]
+        return original(self, logged)
+
+    monkeypatch.setattr(StackedTrainer, "step", starved)
+    assert runs.train(spec, tmp_path, device="cpu") == "1 out_of_memory, 1 diverged"
+    monkeypatch.setattr(StackedTrainer, "step", original)
+    expected = StackedTrainer(spec, load_all(spec.runs), CPU)
+    steps = expected.run()
+    for _ in range(step - 1):
+        next(steps)
+    first, second = load_stack(tmp_path, spec)
+    assert (first.outcome, second.outcome) == ("out_of_memory", "diverged")
+    assert first.history["generator_iteration"].tolist() == ([] if step == 1 else [2])
+    assert list(first.snapshots) == list(second.snapshots) == ([] if step == 1 else [2])
+    for place, run in enumerate((first, second)):
+        for name, value in expected.generator_weights().items():
+            assert torch.equal(run.generator.state_dict()[name], value[place]), name
+    assert runs.train(spec, tmp_path, device="cpu") == "1 out_of_memory, 1 diverged"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_goes_on_on_another_device_says_so(tmp_path, monkeypatch, kind):
+    """One that stays on its device lists none."""
+    spec, devices = KINDS[kind](), []
+    monkeypatch.setattr(runs, "device_name", lambda device: devices[-1])
+    monkeypatch.setattr(provenance, "device_name", lambda device: devices[-1])
+
+    def train(device, results, stop_after_seconds):
+        devices.append(device)
+        with contextlib.suppress(runs.Stopped):
+            runs.train(spec, results, device="cpu", stop_after_seconds=stop_after_seconds)
+
+    for device in ("A", "A", "B", "A"):
+        train(device, tmp_path / "moved", 0.0)
+    train("A", tmp_path / "moved", None)
+    known = json.loads((spec.folder(tmp_path / "moved") / "provenance.json").read_text())
+    assert (known["device"], known["devices"]) == ("A", ["A", "B", "A"])
+    train("A", tmp_path / "stayed", 0.0)
+    train("A", tmp_path / "stayed", None)
+    known = json.loads((spec.folder(tmp_path / "stayed") / "provenance.json").read_text())
+    assert known["device"] == "A"
+    assert "devices" not in known
 
 
 def test_other_errors_of_a_step_and_memory_that_ends_elsewhere_are_no_outcome(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 
+import conftest
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -18,10 +19,11 @@ from wganlib.errors import WganlibError
 from wganlib.spec.run import RECORDS, Spec
 from wganlib.spec.stack import StackSpec
 from wganlib.streams import stream
-from wganlib.training import records, runs
-from wganlib.training import trainer as training
+from wganlib.training import engine, records, runs
+from wganlib.training.checkpoints import load_checkpoint, save_checkpoint
+from wganlib.training.engine import HISTORY_COLUMNS
 from wganlib.training.records import step_cosine
-from wganlib.training.trainer import HISTORY_COLUMNS, Trainer
+from wganlib.training.trainer import Trainer
 
 ALL = tuple(RECORDS)
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -61,11 +63,7 @@ def data_for(spec):
 
 
 def trained(spec, iterations=None):
-    trainer = Trainer(spec, data_for(spec), torch.device("cpu"))
-    for done in trainer.run():
-        if done == iterations:
-            break
-    return trainer
+    return conftest.trained(spec, data_for(spec), iterations)
 
 
 def recorded(trainer, column):
@@ -91,13 +89,13 @@ def last_step(spec, before):
     """By hand, from the trainer's state before an iteration of one critic step: critic, real and generated batch, points."""
     trainer = Trainer(spec, data_for(spec), torch.device("cpu"))
     trainer.load(before)
-    rows = trainer.batches.order[trainer.batches.position :][: spec.method.batch_size]
-    real = trainer.images.preprocess(trainer.images.train[rows], trainer.data_stream)
-    labels = trainer.images.train_labels[rows]
-    latent = torch.randn((len(rows), spec.architecture.latent_size), generator=trainer.noise_stream)
+    rows = trainer.member.batches.order[trainer.member.batches.position :][: spec.method.batch_size]
+    real = trainer.member.images.preprocess(trainer.member.images.train[rows], trainer.member.data_stream)
+    labels = trainer.member.images.train_labels[rows]
+    latent = torch.randn((len(rows), spec.architecture.latent_size), generator=trainer.member.noise_stream)
     with torch.no_grad():
         fake = trainer.generator(latent, labels)
-    u = torch.rand((len(rows), 1, 1, 1), generator=trainer.noise_stream)
+    u = torch.rand((len(rows), 1, 1, 1), generator=trainer.member.noise_stream)
     points = real + u * (fake - real)
     return trainer.critic.double(), real.double(), fake.double(), points.double()
 
@@ -204,7 +202,7 @@ def by_hand(trainer, examples, labels, count):
     losses = []
     for first in range(0, count - method.batch_size + 1, method.batch_size):
         rows = slice(first, first + method.batch_size)
-        real = trainer.images.preprocess(examples[rows], data)
+        real = trainer.member.images.preprocess(examples[rows], data)
         with torch.no_grad():
             if trainer.trains_generator:
                 z = torch.randn((len(real), spec.architecture.latent_size), generator=noise)
@@ -233,7 +231,7 @@ def by_hand(trainer, examples, labels, count):
 @pytest.mark.parametrize("case", CASES)
 def test_losses_on_both_parts_by_brute_force(case):
     trainer = trained(recording(CASES[case](), "held_out_loss"))
-    images = trainer.images
+    images = trainer.member.images
     count = 360 if trainer.spec.dataset.name == "digits" else len(images.test)
     expected, batches = by_hand(trainer, images.train, images.train_labels, count)
     assert batches == count // trainer.spec.method.batch_size
@@ -260,7 +258,7 @@ def test_evaluation_does_not_count_as_the_training_s_time(monkeypatch):
         return original(self)
 
     monkeypatch.setattr(Trainer, "held_out_losses", slow)
-    monkeypatch.setattr(training.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(engine.time, "perf_counter", lambda: clock[0])
     trainer = trained(recording(make_spec(), *ALL))
     assert clock[0] == 300
     assert (trainer.seconds, recorded(trainer, "seconds")) == (0, [0, 0, 0])
@@ -270,9 +268,9 @@ def test_evaluation_does_not_count_as_the_training_s_time(monkeypatch):
 @pytest.mark.parametrize("stop", [1, 2])
 def test_resume_is_exact_with_what_is_recorded(case, stop, tmp_path):
     spec, path = recording(CASES[case](), *ALL), tmp_path / "checkpoint.safetensors"
-    runs.save_checkpoint(trained(spec, stop), path)
+    save_checkpoint(trained(spec, stop), path)
     resumed = Trainer(spec, data_for(spec), torch.device("cpu"))
-    runs.load_checkpoint(resumed, path)
+    load_checkpoint(resumed, path)
     list(resumed.run())
     straight = trained(spec)
     assert [row[:-1] for row in resumed.history] == [row[:-1] for row in straight.history]

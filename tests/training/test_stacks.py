@@ -1,20 +1,24 @@
 """Stacks: each run trains as it would alone; files, resume, refusals."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from conftest import make_spec
 
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError, parse
+from wganlib.layout import STACK_FILES
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec, stacked
 from wganlib.training.checkpoints import load_checkpoint, save_checkpoint
+from wganlib.training.member import load_all
+from wganlib.training.runs import train
 from wganlib.training.stacked_trainer import COLUMNS, StackedTrainer
-from wganlib.training.stacks import FILES, load_all, load_stack, train_stack
+from wganlib.training.stacks import load_stack
 from wganlib.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -89,6 +93,16 @@ STACKS = {
 }
 
 
+def stack_of(**changes: Any) -> StackSpec:
+    """Two toy runs with generators, of the budget of `make_spec`."""
+    budget = {"generator_iterations": 6, "log_every": 2} | changes
+    return StackSpec(runs=tuple(toy(seed=seed, architecture=MLP, **budget) for seed in (0, 1)))
+
+
+KINDS: dict[str, Callable[..., Spec | StackSpec]] = {"run": make_spec, "stack": stack_of}
+"""What can be trained, with the same options: a run alone and a stack."""
+
+
 @pytest.fixture
 def double() -> Iterator[None]:
     """Everything in float64, where another order of sums does not show."""
@@ -105,7 +119,7 @@ def test_each_run_of_a_stack_trains_as_it_would_alone(name: str, double: None) -
     stack = StackSpec(runs=tuple(STACKS[name]))
     together = StackedTrainer(stack, load_all(stack.runs), CPU)
     list(together.run())
-    weights = together.critic.state()
+    weights = together.critic.state_dict()
     for index, spec in enumerate(stack.runs):
         alone = Trainer(spec, load(spec.dataset), CPU)
         before = {key: value.clone() for key, value in alone.critic.state_dict().items()}
@@ -116,7 +130,7 @@ def test_each_run_of_a_stack_trains_as_it_would_alone(name: str, double: None) -
         if alone.trains_generator:
             assert together.generator is not None
             for key, value in alone.generator.state_dict().items():
-                torch.testing.assert_close(together.generator.state()[key][index], value, **exact)
+                torch.testing.assert_close(together.generator.state_dict()[key][index], value, **exact)
         logged = [row for row in together.history if row[0] == index]
         assert [row[1] for row in logged] == [row[0] for row in alone.history]
         for row, other in zip(logged, alone.history, strict=True):
@@ -131,7 +145,7 @@ def test_a_run_does_not_depend_on_its_neighbours() -> None:
     for stack in (first, second):
         trainer = StackedTrainer(stack, load_all(stack.runs), CPU)
         list(trainer.run())
-        weights.append(trainer.critic.state())
+        weights.append(trainer.critic.state_dict())
     for key, value in weights[0].items():
         torch.testing.assert_close(value[0], weights[1][key][0], rtol=1e-4, atol=1e-6)
 
@@ -161,8 +175,9 @@ def test_a_stack_resumed_from_a_checkpoint_ends_with_the_same_bits(name: str, tm
 
 def test_a_stack_on_disk_comes_back(tmp_path: Path) -> None:
     stack = StackSpec(runs=tuple(STACKS["generators"]))
-    folder = train_stack(stack, tmp_path, device="cpu")
-    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    assert train(stack, tmp_path, device="cpu") == "2 ok"
+    folder = tmp_path / "stacks" / stack.key
+    assert sorted(path.name for path in folder.iterdir()) == sorted(STACK_FILES)
     runs = load_stack(tmp_path, stack)
     trainer = StackedTrainer(stack, load_all(stack.runs), CPU)
     list(trainer.run())
@@ -181,7 +196,7 @@ def test_a_stack_on_disk_comes_back(tmp_path: Path) -> None:
         assert run.history["generator_iteration"].tolist() == [4, 8, 12]
         assert run.outcome == "ok"
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    train_stack(stack, tmp_path, device="cpu")
+    assert train(stack, tmp_path, device="cpu") == "2 ok"
     assert before == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     (folder / "critics.safetensors").write_bytes(b"damaged")
     with pytest.raises(WganlibError, match="delete the folder and train it again"):
@@ -196,7 +211,7 @@ def test_a_run_that_diverges_leaves_its_neighbours_alone(tmp_path: Path) -> None
             toy("parallel_lines", "wgan", {"kind": "none"}, calm, architecture=GIVEN, dataset={"offset": 1e30}),
         )
     )
-    train_stack(stack, tmp_path, device="cpu")
+    assert train(stack, tmp_path, device="cpu") == "1 ok, 1 diverged"
     runs = load_stack(tmp_path, stack)
     assert [run.outcome for run in runs] == ["ok", "diverged"]
     assert all(torch.isfinite(p).all() for p in runs[0].critic.parameters())

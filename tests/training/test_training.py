@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import BIN, environment, make_spec
+from conftest import BIN, environment, make_spec, trained
 from safetensors.torch import load_file, save_file
 
 from wganlib import files
@@ -18,19 +18,12 @@ from wganlib.datasets.dataset import Batches
 from wganlib.errors import WganlibError
 from wganlib.spec.run import Spec
 from wganlib.training import runs
-from wganlib.training import trainer as training
 from wganlib.training.checkpoints import load_checkpoint, save_checkpoint
+from wganlib.training.engine import HISTORY_COLUMNS
+from wganlib.training.member import Member
 from wganlib.training.trainer import Trainer
 
 METHODS = ["wgan_gp", "nonsaturating_gan"]
-
-
-def trained(spec, images, iterations=None):
-    trainer = Trainer(spec, images, torch.device("cpu"))
-    for done in trainer.run():
-        if done == iterations:
-            break
-    return trainer
 
 
 def weights(trainer):
@@ -127,14 +120,14 @@ def test_generator_and_critic_move_the_right_way(digits):
 def test_critic_steps_and_fresh_noise(digits, monkeypatch):
     trainer = Trainer(make_spec(**{"method.critic_steps": 3}), digits, torch.device("cpu"))
     sizes, drawn = [], []
-    original = Trainer._noise
+    original = Member.noise
 
-    def counted(self, count, source):
-        drawn.append(original(self, count, source))
+    def counted(self, count, draws):
+        drawn.append(original(self, count, draws))
         sizes.append(count)
         return drawn[-1]
 
-    monkeypatch.setattr(Trainer, "_noise", counted)
+    monkeypatch.setattr(Member, "noise", counted)
     trainer.step()
     assert len(sizes) == 4
     assert len({float(d.sum()) for d in drawn}) == 4
@@ -167,7 +160,7 @@ def test_a_run_s_folder(tmp_path):
     assert Spec.model_validate_json((folder / "spec.json").read_text(), strict=True) == spec
     history = pq.read_table(folder / "history.parquet").to_pandas()
     assert list(history["generator_iteration"]) == [2, 4, 6]
-    assert list(history.columns) == list(training.HISTORY_COLUMNS)
+    assert list(history.columns) == list(HISTORY_COLUMNS)
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["threads"] == 1
     assert len(provenance["data_sha256"]) == 64

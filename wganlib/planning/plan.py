@@ -30,7 +30,7 @@ from wganlib.planning.experiment import (
 from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, read_yaml
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
-from wganlib.spec.stack import StackSpec, stacked
+from wganlib.spec.stack import StackSpec, parse_training, stacked
 
 NO_AXES = {*random_set.FACTORS, "architecture", *GRID_LABELS}
 """Labels that are no axis of a group."""
@@ -352,15 +352,24 @@ def _check_module(experiment: Experiment, scale: str, where: str) -> None:
 
 
 def read_spec(model: type[Model], source: str, where: str) -> Model:
-    """A spec of a run, a classifier or a scoring, from JSON text or from the path of a file that holds it.
+    """A spec of a classifier, a scoring or a data set, from JSON text or from the path of a file that holds it.
 
     Raises:
         WganlibError: it is missing, is not JSON, has a key twice, or does not fit the model.
     """
+    return parse(model, *_plain(source, where))
+
+
+def read_training(source: str, where: str) -> Spec | StackSpec:
+    """A spec of a run or of a stack, as `read_spec`."""
+    return parse_training(*_plain(source, where))
+
+
+def _plain(source: str, where: str) -> tuple[Any, str]:
+    """Plain data of JSON text or of a file, and how messages name them."""
     if not source.lstrip().startswith("{"):
-        return parse(model, read_json(Path(source)), source)
+        return read_json(Path(source)), source
     try:
-        value = from_json(source, where)
+        return from_json(source, where), where
     except ValueError as error:
         raise WganlibError(f"{where}: not readable as JSON ({error})") from None
-    return parse(model, value, where)

@@ -30,7 +30,8 @@ from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.streams import stream
 from wganlib.training import runs
 from wganlib.training.networks import build_generator
-from wganlib.training.trainer import sample
+from wganlib.training.provenance import device_name, provenance
+from wganlib.training.sampling import sample
 
 CPU = torch.device("cpu")
 
@@ -108,7 +109,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         "real_training_images": real(images.train),
         "real_held_out_images": real(images.test),
         "uniform_noise": noise(),
-        "provenance": runs.provenance(device, threads, learnt.sha256, started, time.perf_counter() - clock)
+        "provenance": provenance(device, threads, learnt.sha256, started, time.perf_counter() - clock)
         | ({"judged_sha256": images.sha256} if spec.judged else {}),
     }
     stop_if_orphaned()
@@ -172,7 +173,7 @@ def score_run(
         "run": spec.key,
     }
     if device.type != "cpu":
-        result["device"] = runs.device_name(device)
+        result["device"] = device_name(device)
     stop_if_orphaned()
     write_atomic(folder / "samples.png", _sheet(spec, scoring, generators.trained, symbols))
     write_atomic(folder / "progress.png", _progress(spec, scoring, generators, symbols))

@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from wganlib import layout
 from wganlib.architectures import ArchitectureSpec, check, normalizations
 from wganlib.datasets import DATASETS
 from wganlib.datasets.spec import DatasetSpec
@@ -53,6 +55,8 @@ class Spec(Part):
 
     version: ClassVar[int] = 1
     """Of the training itself. Raise it when a change in the code changes the numbers of every run; see `numerics`."""
+    files: ClassVar[tuple[str, ...]] = layout.RUN_FILES
+    """What its training makes; the spec's own first."""
     dataset: DatasetSpec
     architecture: ArchitectureSpec
     method: MethodSpec
@@ -149,3 +153,12 @@ class Spec(Part):
         objective = re.sub(r"[^a-z0-9_]+", "_", self.method.objective)
         data = f"{self.dataset.name}{self.dataset.image_size or ''}"
         return f"{data}-{self.architecture.family}-{objective}-s{self.seed}-{self.digest()}"
+
+    @property
+    def runs(self) -> "tuple[Spec, ...]":
+        """Itself: a run alone is trained and stored as a stack of one would be."""
+        return (self,)
+
+    def folder(self, results: Path) -> Path:
+        """Where it lies when it is trained."""
+        return layout.run_folder(results, self.key)

@@ -1,12 +1,13 @@
 """Stacks: runs of one form that are trained as one program. Importing this needs no torch."""
 
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from wganlib import architectures
-from wganlib.errors import WganlibError
+from wganlib import architectures, layout
+from wganlib.errors import WganlibError, parse
 from wganlib.fields import Part
 from wganlib.methods.method import GradientPenalty
 from wganlib.spec.run import Spec
@@ -37,6 +38,8 @@ class StackSpec(Part):
 
     version: ClassVar[int] = 1
     """Of stacked training. Raise it when its numbers change and those of runs that are trained alone do not."""
+    files: ClassVar[tuple[str, ...]] = layout.STACK_FILES
+    """What its training makes; the spec's own first."""
     runs: Annotated[tuple[Spec, ...], Field(min_length=1)]
     numerics: dict[str, int] = {}
     """The version of stacked training; the runs carry their own."""
@@ -47,18 +50,14 @@ class StackSpec(Part):
         for index, run in enumerate(self.runs):
             where = f"runs.{index}"
             if run.architecture.family != "toy":
-                raise ValueError(
-                    f"{where}: stacks are of toy networks, found family {run.architecture.family!r}: use `wganlib train`"
-                )
-            for option in ("auxiliary", "generator_ema", "generator_sub_batches"):
-                if getattr(run.method, option) is not None:
-                    raise ValueError(f"{where}: a stack does not train with {option}: leave it out, or use `wganlib train`")
+                raise ValueError(f"{where}: stacks are of toy networks, found {run.architecture.family!r}: train it alone")
+            options = ("auxiliary", "generator_ema", "generator_sub_batches")
+            asked = [option for option in options if getattr(run.method, option) is not None]
+            asked += ["critic_l2"] if run.method.critic_l2 else []
+            if asked:
+                raise ValueError(f"{where}: a stack does not train with {asked[0]}: leave it out, or train it alone")
             if run.record:
-                raise ValueError(
-                    f"{where}: a stack does not record {', '.join(run.record)}: leave record out, or use `wganlib train`"
-                )
-            if run.method.critic_l2:
-                raise ValueError(f"{where}: a stack does not train with critic_l2: leave it out, or use `wganlib train`")
+                raise ValueError(f"{where}: a stack does not record {', '.join(run.record)}: leave record out, or train alone")
             if form(run) != form(first):
                 raise ValueError(
                     f"{where}: differs from the first run in more than seed, data set, objective, and limit, form or weight of "
@@ -84,6 +83,19 @@ class StackSpec(Part):
         names = sorted({run.dataset.name for run in self.runs})
         shown = "_".join((names[0] if len(names) == 1 else "several", objectives[0] if len(objectives) == 1 else "several"))
         return f"{shown}-x{len(self.runs)}-{self.digest()}"
+
+    def folder(self, results: Path) -> Path:
+        """Where it lies when it is trained."""
+        return layout.stack_folder(results, self.key)
+
+
+def parse_training(value: Any, where: str) -> Spec | StackSpec:
+    """What is to be trained: a stack where the plain data have `runs`, else a run.
+
+    Raises:
+        WganlibError: see `wganlib.errors.parse`.
+    """
+    return parse(StackSpec, value, where) if isinstance(value, dict) and "runs" in value else parse(Spec, value, where)
 
 
 def stacked(specs: Iterable[Spec], size: int) -> list[StackSpec]:

@@ -8,6 +8,7 @@ two states are never taken for each other.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +20,8 @@ from wganlib.errors import WganlibError
 from wganlib.fields import Part, PositiveInt
 from wganlib.files import write_atomic, write_json
 from wganlib.spec.run import Spec
-from wganlib.training.stacked_trainer import StackedTrainer
-from wganlib.training.trainer import Trainer
+from wganlib.spec.stack import StackSpec
+from wganlib.training.engine import Engine
 
 PIECE_BYTES = 15 * 2**20
 """Most bytes of a piece: files of up to 16 MiB can be carried to and from lent machines."""
@@ -42,6 +43,8 @@ class Pieces(Part):
 
     spec: str
     pieces: tuple[Piece, ...]
+    devices: tuple[str, ...] = ()
+    """That the state was trained on, in the order in which they took turns."""
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -49,40 +52,44 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / f"{STATE}.json").exists()
 
 
-def save_checkpoint(trainer: Trainer | StackedTrainer, folder: Path) -> None:
-    """Write the trainer's whole state, as safetensors in pieces; the folder's earlier state goes once the new one is whole."""
+def save_checkpoint(trainer: Engine, folder: Path, devices: Sequence[str] = ()) -> None:
+    """Write the trainer's whole state, as safetensors in pieces; the folder's earlier state goes once the new one is whole.
+
+    devices: names of those that the state was trained on, in order.
+    """
     # Row numbers fit 32 bits, which halves the largest part of a state on many small examples.
     state = {key: value.int() if _is_order(key) else value for key, value in trainer.state().items()}
-    _write(folder, STATE, trainer.iteration, save(state), trainer.spec.canonical())
+    _write(folder, STATE, trainer.iteration, save(state), trainer.spec, tuple(devices))
 
 
-def load_checkpoint(trainer: Trainer | StackedTrainer, folder: Path) -> None:
-    """Bring a trainer to a checkpoint's state.
+def load_checkpoint(trainer: Engine, folder: Path) -> tuple[str, ...]:
+    """Bring a trainer to a checkpoint's state; returns the devices that it was trained on.
 
     Raises:
         WganlibError: a file is missing, truncated or altered, not a checkpoint's, or another spec's.
     """
-    content = _read(folder, STATE, trainer.spec.canonical())
+    content, devices = _read(folder, STATE, trainer.spec)
     try:
         trainer.load({key: value.long() if _is_order(key) else value for key, value in load(content).items()})
     except (KeyError, RuntimeError, ValueError, SafetensorError) as error:
         raise WganlibError(
-            f"{folder}: does not fit this kind of device or version of torch ({error}); {_advice(folder)}"
+            f"{folder}: does not fit this kind of device, or this version of torch or wganlib ({error}); {_advice(folder)}"
         ) from None
+    return devices
 
 
-def save_snapshot(folder: Path, spec: Spec, iteration: int, content: bytes) -> None:
+def save_snapshot(folder: Path, spec: Spec | StackSpec, iteration: int, content: bytes) -> None:
     """Keep a snapshot beside the state, so that a training that goes on elsewhere has those of its beginning."""
-    _write(folder, f"snapshot-{iteration}", iteration, content, spec.canonical())
+    _write(folder, f"snapshot-{iteration}", iteration, content, spec)
 
 
-def load_snapshot(folder: Path, spec: Spec, iteration: int) -> bytes:
+def load_snapshot(folder: Path, spec: Spec | StackSpec, iteration: int) -> bytes:
     """What `save_snapshot` kept.
 
     Raises:
         WganlibError: as `load_checkpoint`.
     """
-    return _read(folder, f"snapshot-{iteration}", spec.canonical())
+    return _read(folder, f"snapshot-{iteration}", spec)[0]
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -94,11 +101,13 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def _is_order(key: str) -> bool:
-    """Whether a state's tensor is an order of rows: "order" of a run, "run3.order" of a stack."""
-    return key.rpartition(".")[2] == "order"
+    """Whether a state's tensor is a run's order of rows."""
+    return key.endswith(".order")
 
 
-def _write(folder: Path, name: str, iteration: int, content: bytes, spec: str) -> None:
+def _write(
+    folder: Path, name: str, iteration: int, content: bytes, spec: Spec | StackSpec, devices: tuple[str, ...] = ()
+) -> None:
     pieces = []
     for number, start in enumerate(range(0, len(content), PIECE_BYTES)):
         part = content[start : start + PIECE_BYTES]
@@ -106,7 +115,8 @@ def _write(folder: Path, name: str, iteration: int, content: bytes, spec: str) -
         piece = Piece(name=f"{name}-{iteration:08d}-{number:03d}-{digest[:10]}.piece", size=len(part), sha256=digest)
         write_atomic(folder / piece.name, part)
         pieces.append(piece)
-    write_json(folder / f"{name}.json", Pieces(spec=spec, pieces=tuple(pieces)).model_dump(mode="json"))
+    listed = Pieces(spec=spec.canonical(), pieces=tuple(pieces), devices=devices)
+    write_json(folder / f"{name}.json", listed.model_dump(mode="json"))
     kept = {piece.name for piece in pieces}
     # With the temporary files of killed writes: the training's lock keeps other writers out.
     for path in (*folder.glob(f"{name}-[0-9]*.piece"), *folder.glob(f".{name}*.tmp")):
@@ -114,15 +124,16 @@ def _write(folder: Path, name: str, iteration: int, content: bytes, spec: str) -
             path.unlink()
 
 
-def _read(folder: Path, name: str, spec: str) -> bytes:
+def _read(folder: Path, name: str, spec: Spec | StackSpec) -> tuple[bytes, tuple[str, ...]]:
+    """A stored content and the devices that it was trained on."""
     path = folder / f"{name}.json"
     try:
         stored = Pieces.model_validate_json(path.read_bytes(), strict=True)
     except (OSError, ValueError):
         raise WganlibError(f"{path}: not a whole checkpoint (not a list of its pieces); {_advice(folder)}") from None
-    if stored.spec != spec:
+    if stored.spec != spec.canonical():
         raise WganlibError(f"{path}: the checkpoint of another spec; move it away or {_advice(folder)}")
-    return b"".join(_read_piece(folder / piece.name, piece, path) for piece in stored.pieces)
+    return b"".join(_read_piece(folder / piece.name, piece, path) for piece in stored.pieces), stored.devices
 
 
 def _read_piece(path: Path, piece: Piece, listed: Path) -> bytes:

@@ -1,30 +1,26 @@
-"""A run on disk: train with checkpoints and exact resume, write its folder, score it."""
+"""Runs on disk: train one or a stack of them, with checkpoints and exact resume; find one that is trained."""
 
-import functools
-import io
-import json
+import contextlib
 import math
-import platform
-import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
+import pandas as pd
 import pyarrow.parquet as pq
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors import SafetensorError, safe_open
+from torch import nn
 from tqdm import tqdm
 
-from wganlib.datasets.loading import load as load_images
+from wganlib import layout
 from wganlib.errors import WganlibError, parse
-from wganlib.files import exclusive, file_sha256, read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.files import exclusive, read_json, stop_if_orphaned
 from wganlib.spec.run import Spec
+from wganlib.spec.stack import StackSpec
 from wganlib.training.checkpoints import (
     has_checkpoint,
     load_checkpoint,
@@ -33,12 +29,13 @@ from wganlib.training.checkpoints import (
     save_checkpoint,
     save_snapshot,
 )
-from wganlib.training.networks import build_generator
+from wganlib.training.engine import Engine
+from wganlib.training.member import load_all
+from wganlib.training.networks import build_critic, build_generator
+from wganlib.training.provenance import commit, device_name, outcomes_of, provenance, summary
+from wganlib.training.saving import PREFIXES, packed, save_training, snapshot_prefix, snapshots_taken
+from wganlib.training.stacked_trainer import StackedTrainer
 from wganlib.training.trainer import Trainer
-from wganlib.version import __version__
-
-FILES = ("spec.json", "generator.safetensors", "critic.safetensors", "history.parquet", "provenance.json")
-"""What a trained run's folder holds, besides the snapshots that its spec lists; a run is there when all of these are."""
 
 
 class Stopped(Exception):
@@ -54,7 +51,7 @@ class _OutOfMemory(Exception):
 
 
 def train(
-    spec: Spec,
+    spec: Spec | StackSpec,
     results: Path,
     *,
     device: str = "auto",
@@ -62,11 +59,11 @@ def train(
     checkpoint_seconds: float = 30.0,
     stop_after_seconds: float | None = None,
 ) -> str:
-    """Train a run, or go on from its checkpoint, and write `results/runs/<key>/`; returns the outcome.
+    """Train a run or a stack, or go on from its checkpoint, and write its folder; returns the outcome.
 
     The outcome is `ok`, `diverged`, or `out_of_memory` where a step found no memory: the files are then of the state that it
-    left. A run that is already there is left as it is. Files are written whole or not at all; the checkpoint, the files in
-    `results/checkpoints/<key>/`, goes when the run is complete.
+    left; of a stack their counts, `2 ok, 1 diverged`. What is already there is left as it is. Files are written whole or not at
+    all; the checkpoint, the files in `results/checkpoints/<key>/`, goes when the folder is complete.
 
     Raises:
         Stopped: `stop_after_seconds` of this call have passed before the training's end; the next call goes on from there.
@@ -76,63 +73,77 @@ def train(
     stop_at = math.inf if stop_after_seconds is None else time.monotonic() + stop_after_seconds
     spec.check_current("spec")
     chosen = choose_device(device)
-    folder, checkpoints = results / "runs" / spec.key, results / "checkpoints" / spec.key
+    folder, checkpoints = spec.folder(results), layout.checkpoint_folder(results, spec.key)
     with exclusive(checkpoints / "lock", timeout_seconds=60):
-        if all((folder / name).exists() for name in FILES):
+        if is_complete(folder, spec.files):
             check_spec(folder, spec)
             remove_checkpoint(checkpoints)  # of a training that was killed after its last file
-            return str(read_json(folder / "provenance.json")["outcome"])
+            return summary(outcomes_of(folder, spec))
         torch.set_num_threads(threads)
         # What `use_deterministic_algorithms` sets, which imports the compiler first and takes seconds.
         torch.set_deterministic_debug_mode("warn")
-        images = load_images(spec.dataset)
-        trainer = Trainer(spec, images, chosen)
-        if has_checkpoint(checkpoints):
-            load_checkpoint(trainer, checkpoints)
-            for iteration in _snapshots_taken(trainer):
-                load_snapshot(checkpoints, spec, iteration)  # a damaged one is refused now, not at the end
+        data = load_all(spec.runs)
+        trainer = StackedTrainer(spec, data, chosen) if isinstance(spec, StackSpec) else Trainer(spec, data[0], chosen)
+        devices = _resumed(trainer, checkpoints, device_name(chosen))
         started = datetime.now(UTC).isoformat(timespec="seconds")
         commit()  # remembered: the checkout may move on while this trains
         try:
-            _train_with_checkpoints(trainer, checkpoints, checkpoint_seconds, stop_at)
-            outcome = "diverged" if trainer.diverged else "ok"
+            _train_with_checkpoints(trainer, checkpoints, checkpoint_seconds, stop_at, devices)
+            outcomes = trainer.outcomes()
         except _OutOfMemory:
-            outcome = "out_of_memory"
-        known = provenance(chosen, threads, images.sha256, started, trainer.seconds)
-        _write_run(trainer, checkpoints, folder, known | images.notes | {"outcome": outcome})
+            outcomes = ["out_of_memory" if outcome == "ok" else outcome for outcome in trainer.outcomes()]
+        hashes = [images.sha256 for images in data]
+        stacked = isinstance(spec, StackSpec)
+        known = provenance(chosen, threads, hashes if stacked else hashes[0], started, trainer.seconds)
+        known |= {"devices": devices} if len(devices) > 1 else {}
+        known |= {name: fact for images in data for name, fact in images.notes.items()}
+        known |= {"outcomes": outcomes} if stacked else {"outcome": outcomes[0]}
+        save_training(trainer, checkpoints, folder, known)
         remove_checkpoint(checkpoints)
-    return outcome
+    return summary(outcomes)
 
 
-def _train_with_checkpoints(trainer: Trainer, checkpoints: Path, checkpoint_seconds: float, stop_at: float) -> None:
-    spec = trainer.spec
+def _resumed(trainer: Engine, checkpoints: Path, device: str) -> list[str]:
+    """The devices that it is trained on, in the order of their turns, after bringing it to its checkpoint if there is one."""
+    if not has_checkpoint(checkpoints):
+        return [device]
+    before = list(load_checkpoint(trainer, checkpoints))
+    for iteration in snapshots_taken(trainer):
+        load_snapshot(checkpoints, trainer.spec, iteration)  # a damaged one is refused now, not at the end
+    return before if before[-1:] == [device] else [*before, device]
+
+
+def _train_with_checkpoints(
+    trainer: Engine, checkpoints: Path, checkpoint_seconds: float, stop_at: float, devices: list[str]
+) -> None:
+    common, critic_loss = trainer.common, trainer.columns.index("critic_loss")
     saved = time.monotonic()
     with tqdm(
-        total=spec.generator_iterations,
+        total=common.generator_iterations,
         initial=trainer.iteration,
-        desc=spec.digest(),
+        desc=trainer.spec.digest(),
         unit="it",
         dynamic_ncols=True,
         disable=None,
     ) as bar:
         for iteration in _steps(trainer):
             bar.update()
-            if iteration % spec.log_every == 0:
-                bar.set_postfix(critic_loss=f"{trainer.history[-1][1]:.3f}")
-            if iteration in spec.snapshots:
-                save_snapshot(checkpoints, spec, iteration, _packed(trainer.generator_weights()))
+            if iteration % common.log_every == 0:
+                bar.set_postfix(critic_loss=f"{trainer.history[-1][critic_loss]:.3f}")
+            if iteration in common.snapshots:
+                save_snapshot(checkpoints, trainer.spec, iteration, packed(trainer.generator_weights()))
             stop_if_orphaned()
             now = time.monotonic()
-            ended = trainer.stopped or iteration == spec.generator_iterations
+            ended = trainer.stopped or iteration == common.generator_iterations
             stopping = now >= stop_at and not ended
             if now - saved >= checkpoint_seconds or stopping:
-                save_checkpoint(trainer, checkpoints)
+                save_checkpoint(trainer, checkpoints, devices)
                 saved = time.monotonic()
             if stopping:
-                raise Stopped(iteration, spec.generator_iterations)
+                raise Stopped(iteration, common.generator_iterations)
 
 
-def _steps(trainer: Trainer) -> Iterator[int]:
+def _steps(trainer: Engine) -> Iterator[int]:
     """The trainer's finished iterations.
 
     Raises:
@@ -145,10 +156,6 @@ def _steps(trainer: Trainer) -> Iterator[int]:
         if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
             raise
         raise _OutOfMemory from error
-
-
-def _snapshots_taken(trainer: Trainer) -> list[int]:
-    return [iteration for iteration in trainer.spec.snapshots if iteration <= trainer.iteration]
 
 
 def choose_device(name: str) -> torch.device:
@@ -166,95 +173,115 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def provenance(device: torch.device, threads: int, data_sha256: str, started: str, seconds: float) -> dict[str, Any]:
-    """What is known about how a result was made, besides its spec."""
-    return {
-        "commit": commit(),
-        "device": device_name(device),
-        "threads": threads,
-        "data_sha256": data_sha256,
-        "versions": {
-            "wganlib": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "started": started,
-        "seconds": round(seconds, 3),
-    }
+def is_complete(folder: Path, files: Sequence[str]) -> bool:
+    """Whether a training has written all its files."""
+    return all((folder / name).exists() for name in files)
 
 
-def device_name(device: torch.device) -> str:
-    """The model of a graphics card or of this machine's processor."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-
-
-@functools.cache
-def commit() -> str | None:
-    """The checkout's commit, with `+changes` where tracked library, workflow or parameter files differ from it."""
-    root = Path(__file__).parents[2]
-    try:
-        # A library installed inside another project's repository must not report that project's commit.
-        ours = ["git", "ls-files", "--error-unmatch", "wganlib/training/runs.py"]
-        subprocess.run(ours, cwd=root, capture_output=True, check=True)
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "wganlib", "workflow", "params"], cwd=root).returncode
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head + ("+changes" if changed else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return model or platform.processor() or platform.machine()
-
-
-def _packed(weights: dict[str, Tensor]) -> bytes:
-    # Cloned: the average's and the weights' tensors may not share memory in a file.
-    return save({key: value.detach().cpu().contiguous().clone() for key, value in weights.items()})
-
-
-def _write_run(trainer: Trainer, checkpoints: Path, folder: Path, provenance: dict[str, Any]) -> None:
-    """Write a run's folder, the provenance last: it vouches for the others with their digests."""
-    columns = {
-        name: pa.array([row[i] for row in trainer.history], pa.float64())  # typed, for a history without rows
-        for i, name in enumerate(trainer.columns)
-    }
-    table = pa.table({"generator_iteration": columns.pop("generator_iteration").cast(pa.int64()), **columns})
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    (folder / "provenance.json").unlink(missing_ok=True)  # of a run that lost other files
-    write_json(folder / "spec.json", json.loads(trainer.spec.canonical()))
-    write_atomic(folder / "generator.safetensors", _packed(trainer.generator_weights()))
-    write_atomic(folder / "critic.safetensors", _packed(trainer.critic.state_dict()))
-    write_atomic(folder / "history.parquet", buffer.getvalue())
-    snapshots = {snapshot_name(iteration): iteration for iteration in _snapshots_taken(trainer)}
-    for name, iteration in snapshots.items():
-        write_atomic(folder / name, load_snapshot(checkpoints, trainer.spec, iteration))
-    digests = {name: file_sha256(folder / name) for name in (*FILES, *snapshots) if name != "provenance.json"}
-    write_json(folder / "provenance.json", provenance | {"sha256": digests})
-
-
-def snapshot_name(iteration: int) -> str:
-    """A snapshot's file, relative to the run's folder."""
-    return f"snapshots/{iteration}.safetensors"
-
-
-def check_spec(folder: Path, spec: Spec) -> None:
-    """Refuse a run's folder that holds another spec.
+def check_spec(folder: Path, spec: Spec | StackSpec) -> None:
+    """Refuse a trained run's or stack's folder that holds another spec.
 
     Raises:
-        WganlibError: `spec.json` is missing, damaged, or not `spec`.
+        WganlibError: the spec's file is missing, damaged, or not of `spec`.
     """
-    if not (folder / "spec.json").exists():
-        raise WganlibError(f"{folder}: no such run; train it first: `wganlib train SPEC`")
-    stored = parse(Spec, read_json(folder / "spec.json"), str(folder / "spec.json"))
+    path = folder / spec.files[0]
+    if not path.exists():
+        raise WganlibError(f"{folder}: no such {path.stem.replace('spec', 'run')}; train it first: `wganlib train SPEC`")
+    stored = parse(type(spec), read_json(path), str(path))
     if stored.canonical() != spec.canonical():
         raise WganlibError(f"{folder}: results of another spec ({stored.key}), expected {spec.key}; move the folder away")
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained run on disk. `folder` is its own, or that of the `stack` in which it was trained, at its `place` there."""
+
+    spec: Spec
+    folder: Path
+    stack: StackSpec | None = None
+    place: int | None = None
+
+    @property
+    def outcome(self) -> str:
+        """See `outcomes_of`."""
+        return outcomes_of(self.folder, self.stack or self.spec)[self.place or 0]
+
+    def history(self) -> pd.DataFrame:
+        """The logged quantities, a row a logged iteration: `HISTORY_COLUMNS`, or of a stack `COLUMNS` but `run`.
+
+        Raises:
+            WganlibError: the file is missing or damaged.
+        """
+        path = self.folder / "history.parquet"
+        try:
+            table = pq.read_table(path).to_pandas()
+        except (OSError, ValueError) as error:
+            raise WganlibError(f"{path}: not readable ({error}); delete the folder and train it again") from None
+        return table if self.place is None else table[table["run"] == self.place].drop(columns="run").reset_index(drop=True)
+
+    def critic(self) -> nn.Module:
+        """The trained critic in `eval` mode, on the CPU.
+
+        Raises:
+            WganlibError: the weights are missing, damaged, or another network's.
+        """
+        name = "critic.safetensors" if self.place is None else "critics.safetensors"
+        return _filled(build_critic(self.spec, _unused()), self.folder / name, "critic", place=self.place)
+
+    def snapshots(self) -> list[int]:
+        """Iterations of its snapshots; a training that ended early has none of what would have come.
+
+        Raises:
+            WganlibError: a stack's weights are missing or damaged.
+        """
+        if self.place is None:
+            return [i for i in self.spec.snapshots if (self.folder / layout.snapshot_name(i)).exists()]
+        with _opened(self.folder / "generators.safetensors", "generator") as file:
+            names = list(file.keys())
+        return [i for i in self.spec.snapshots if any(name.startswith(snapshot_prefix(i)) for name in names)]
+
+    def generator(self, iteration: int | None = None) -> nn.Module:
+        """The trained generator, or that of the snapshot at an iteration, in `eval` mode, on the CPU; see `load_generator`."""
+        if self.place is None:
+            names = () if iteration is None else (layout.snapshot_name(iteration),)
+            return load_generator(self.folder, self.spec, *names)
+        prefix = "" if iteration is None else snapshot_prefix(iteration)
+        path = self.folder / "generators.safetensors"
+        return _filled(_generator(self.spec, self.folder), path, "generator", prefix, self.place)
+
+
+def find_run(results: Path, key: str) -> TrainedRun:
+    """The trained run of a key: the one in `results/runs/<key>/`, or else that of the first stack below `results/stacks/`.
+
+    Raises:
+        WganlibError: no run of this key is complete there.
+    """
+    folder = layout.run_folder(results, key)
+    if is_complete(folder, layout.RUN_FILES):
+        return run_in(folder)
+    for folder in sorted(layout.stack_folder(results, "").glob("*/")):
+        # A stack that is another version's or damaged does not keep the run from being found in the next.
+        with contextlib.suppress(WganlibError):
+            stack = parse(StackSpec, read_json(folder / "stack.json"), str(folder / "stack.json"))
+            keys = [run.key for run in stack.runs]
+            if key in keys and is_complete(folder, stack.files):
+                return TrainedRun(stack.runs[keys.index(key)], folder, stack, keys.index(key))
+    raise WganlibError(
+        f"{key}: no such run; train it first: `wganlib train SPEC`; no run below {results}, alone or in a stack, has this key"
+    )
+
+
+def run_in(folder: Path) -> TrainedRun:
+    """The trained run whose own folder this is.
+
+    Raises:
+        WganlibError: it is not a run's folder, or its spec is damaged.
+    """
+    if (folder / "stack.json").exists():
+        raise WganlibError(f"{folder}: a stack's folder; name one of its runs by its key instead: see {folder / 'stack.json'}")
+    if not (folder / "spec.json").exists():
+        raise WganlibError(f"{folder}: no such run; train it first: `wganlib train SPEC`")
+    return TrainedRun(parse(Spec, read_json(folder / "spec.json"), str(folder / "spec.json")), folder)
 
 
 def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors", averaged: bool = True) -> nn.Module:
@@ -265,19 +292,41 @@ def load_generator(folder: Path, spec: Spec, name: str = "generator.safetensors"
     Raises:
         WganlibError: the run has no generator, or the weights are missing, damaged, or another network's.
     """
-    path = folder / name
-    generator = build_generator(spec, torch.Generator().manual_seed(0))
+    prefix = "ema." if averaged and spec.method.generator_ema is not None else ""
+    return _filled(_generator(spec, folder), folder / name, "generator", prefix)
+
+
+def _generator(spec: Spec, folder: Path) -> nn.Module:
+    """A run's generator with weights of no meaning, refused where it has none."""
+    generator = build_generator(spec, _unused())
     if generator is None:
         raise WganlibError(f"{folder}: its generator has no network to sample from (toy with 'data_plus_noise' or 'given')")
+    return generator
+
+
+def _filled(module: nn.Module, path: Path, what: str, prefix: str = "", place: int | None = None) -> nn.Module:
+    """A network in `eval` mode with a file's weights below a prefix ("": those of no prefix), of a stack those at a place."""
+    with _opened(path, what) as file:
+        names = [name for name in file.keys() if prefix or not name.startswith(PREFIXES)]  # noqa: SIM118
+        names = [name for name in names if name.startswith(prefix)]
+        weights = {name: file.get_tensor(name) if place is None else file.get_slice(name)[place] for name in names}
+        module.load_state_dict({name.removeprefix(prefix): value for name, value in weights.items()})
+    return module.eval()
+
+
+@contextlib.contextmanager
+def _opened(path: Path, what: str) -> Iterator[Any]:
+    """A safetensors file of a run's `what`; whatever is wrong with it is refused in one line."""
     try:
-        weights = load_file(path)
-        average = {key.removeprefix("ema."): value for key, value in weights.items() if key.startswith("ema.")}
-        last = {key: value for key, value in weights.items() if not key.startswith("ema.")}
-        generator.load_state_dict(average if average and averaged else last)
+        with safe_open(path, framework="pt") as file:
+            yield file
     except FileNotFoundError:
         raise WganlibError(f"{path}: no such file; train the run first") from None
     except (SafetensorError, RuntimeError) as error:
         raise WganlibError(
-            f"{path}: not this run's generator ({str(error).splitlines()[0]}); delete the run and train it again"
+            f"{path}: not this run's {what} ({str(error).splitlines()[0]}); delete the folder and train it again"
         ) from None
-    return generator.eval()
+
+
+def _unused() -> torch.Generator:
+    return torch.Generator().manual_seed(0)

@@ -1,40 +1,29 @@
 """Training a stack: runs of one form as one batched program, each as `wganlib.training.trainer` would train it alone."""
 
 import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from wganlib.datasets.dataset import Batches, Dataset
+from wganlib.datasets.dataset import Dataset
 from wganlib.methods import constraints
 from wganlib.methods.constraints import clip_, gradient_norms
-from wganlib.methods.method import Clipping, GradientPenalty
-from wganlib.methods.objectives import critic_loss, generator_loss, objective
-from wganlib.methods.optimizers import make_optimizer, set_learning_rate
-from wganlib.spec.run import Spec
+from wganlib.methods.method import Clipping
+from wganlib.methods.objectives import critic_loss, generator_loss
 from wganlib.spec.stack import StackSpec
 from wganlib.streams import stream
+from wganlib.training.engine import HISTORY_COLUMNS, Engine
+from wganlib.training.member import Member
 from wganlib.training.networks import build_critic, build_generator
 
 Value = TypeVar("Value")
 
-COLUMNS = (
-    "run",
-    "generator_iteration",
-    "critic_loss",
-    "penalty",
-    "gradient_norm",
-    "generator_loss",
-    "critic_on_real",
-    "critic_on_fake",
-    "seconds",
-)
+COLUMNS = ("run", *HISTORY_COLUMNS[:-1], "critic_on_real", "critic_on_fake", HISTORY_COLUMNS[-1])
 """Logged quantities. `run`: its place in the stack; critic_on_...: mean of the critic over the last step's batches; seconds: of
-the whole stack; the others as in `wganlib.training.trainer`."""
+the whole stack; the others as in `wganlib.training.engine`."""
 
 
 class Networks:
@@ -72,68 +61,37 @@ class Networks:
                 bound = torch.tensor(limits, device=weight.device).view(-1, *[1] * (weight.ndim - 1))
                 weight.clamp_(-bound, bound)
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """All weights and buffers, those of network i in row i."""
         if self.batched:
-            return {name: weight.detach().clone() for name, weight in self._weights.items()}
+            return {name: weight.detach() for name, weight in self._weights.items()}
         states = [module.state_dict() for module in self.modules]
         return {name: torch.stack([state[name] for state in states]).detach() for name in states[0]}
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `state()` gave."""
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict()` gave.
+
+        Raises:
+            KeyError, RuntimeError: they are other networks' weights.
+        """
         if self.batched:
-            if state.keys() != self._weights.keys():
+            if state_dict.keys() != self._weights.keys():
                 raise KeyError("other weights than these networks have")
             with torch.no_grad():
                 for name, weight in self._weights.items():
-                    weight.copy_(state[name])
+                    weight.copy_(state_dict[name])
             return
         for index, module in enumerate(self.modules):
-            module.load_state_dict({name: value[index] for name, value in state.items()})
+            module.load_state_dict({name: value[index] for name, value in state_dict.items()})
 
 
-class Member:
-    """What one run of a stack has for itself: its data, order of rows, random streams and buffer."""
+class StackedTrainer(Engine):
+    """A stack's training in progress."""
 
-    def __init__(self, spec: Spec, images: Dataset, device: torch.device):
-        self.spec, self.images, self.device = spec, images, device
-        self.objective = objective(spec.method.objective)
-        self.data_stream = stream(spec.seed, "data")
-        self.noise_stream = stream(spec.seed, "noise", device)
-        self.batches = Batches(len(images.train), spec.method.batch_size, self.data_stream)
-        self.buffer: Tensor | None = None
-
-    def real(self) -> Tensor:
-        """The next real batch [N, ...]."""
-        rows = self.batches.next()
-        return self.images.preprocess(self.images.train[rows], self.data_stream).to(self.device)
-
-    def given_fake(self, real: Tensor) -> Tensor:
-        """Generated examples where no network makes them: the data set's own, or the real ones plus noise."""
-        if self.spec.architecture.family == "toy" and self.spec.architecture.generator == "given":
-            assert self.images.fakes is not None  # the architecture refuses a data set without them
-            return self.images.fakes(len(real), self.noise_stream)
-        return real + self.noise(real.shape)
-
-    def noise(self, shape: Sequence[int]) -> Tensor:
-        """Standard normal noise of this run."""
-        return torch.randn(tuple(shape), generator=self.noise_stream, device=self.device)
-
-    def points(self, real: Tensor, fake: Tensor, constraint: GradientPenalty) -> Tensor:
-        """The penalty's points, the buffered ones among them."""
-        points = constraints.interpolate(real, fake, self.noise_stream, constraint.pairs)
-        if constraint.buffer and self.buffer is not None:
-            points = constraints.with_buffer(points, self.buffer, constraint.buffer.mode)
-        return points.detach()
-
-
-class StackedTrainer:
-    """A stack's training in progress. `state()` holds all of it; a trainer that `load`s it goes on exactly as it would have."""
+    spec: StackSpec
 
     def __init__(self, spec: StackSpec, data: Sequence[Dataset], device: torch.device):
-        self.spec, self.device = spec, device
-        self.first = spec.runs[0]
-        self.members = [Member(run, images, device) for run, images in zip(spec.runs, data, strict=True)]
+        members = [Member(run, images, device) for run, images in zip(spec.runs, data, strict=True)]
         generators, critics = [], []
         for run in spec.runs:
             initial = stream(run.seed, "init")
@@ -142,125 +100,62 @@ class StackedTrainer:
         self.critic = Networks(critics)
         made = [generator.to(device) for generator in generators if generator is not None]
         self.generator = Networks(made) if made else None
-        method = self.first.method
-        self.critic_optimizer = make_optimizer(method.critic_optimizer, [{"params": self.critic.parameters()}])
-        if self.generator is not None:
-            groups = [{"params": self.generator.parameters()}]
-            self.generator_optimizer = make_optimizer(method.generator_optimizer, groups)
+        groups = [{"params": self.critic.parameters()}]
+        super().__init__(spec, members, self.critic, groups, self.generator, ("critic_values",), COLUMNS)
+        self.limits = [c.limit for run in spec.runs if isinstance(c := run.method.constraint, Clipping)]
         # Neighbours with equal functions are computed together.
-        self.objectives = _neighbours([member.objective for member in self.members])
-        self.penalties = _neighbours(
-            [(c.form, c.weight) if isinstance(c := run.method.constraint, GradientPenalty) else None for run in spec.runs]
-        )
-        self.iteration = 0
-        self.seconds = 0.0
-        self.history: list[tuple[float, ...]] = []
-        self.finite = torch.ones(len(spec.runs), dtype=torch.bool, device=device)
-        self.snapshots: dict[int, dict[str, Tensor]] = {}
+        self.objectives = _neighbours([member.objective for member in members])
+        self.forms = _neighbours([(p.form, p.weight) if (p := member.penalty) else None for member in members])
 
-    def run(self) -> Iterator[int]:
-        """Train to the end of the budget, yielding the number of finished generator iterations after each.
+    def outcomes(self) -> list[str]:
+        finite = self.finite.clone()
+        for network in self.networks.values():
+            for value in network.state_dict().values():
+                finite &= torch.isfinite(value).flatten(1).all(dim=1)
+        return ["ok" if ok else "diverged" for ok in finite.tolist()]
 
-        A run whose values are no longer finite goes on as it is and disturbs no other; all of them so ends the stack.
-        """
-        total, every = self.first.generator_iterations, self.first.log_every
-        while self.iteration < total:
-            started = time.perf_counter()
-            logged = self.step()
-            self.iteration += 1
-            if self.iteration in self.first.snapshots and self.generator is not None:
-                self.snapshots[self.iteration] = self.generator.state()
-            if self.iteration % every == 0 or self.iteration == total:
-                values = torch.stack(logged).cpu().tolist()
-                self.seconds += time.perf_counter() - started
-                for index, row in enumerate(zip(*values, strict=True)):
-                    self.history.append((index, self.iteration, *row, self.seconds))
-                if not bool(self.finite.any()):
-                    return
-            else:
-                self.seconds += time.perf_counter() - started
-            yield self.iteration
+    def alive(self) -> bool:
+        return bool(self.finite.any())
 
-    def step(self) -> list[Tensor]:
-        """One generator iteration; what `COLUMNS` lists from critic_loss to critic_on_fake, each [S]."""
-        method, total = self.first.method, self.first.generator_iterations
-        set_learning_rate(self.critic_optimizer, method.critic_optimizer, self.iteration, total)
-        for _ in range(method.critic_steps_at(self.iteration)):
-            loss, penalty, norm, on_real, on_fake = self.critic_step()
-        generator = torch.zeros_like(loss)
-        if self.generator is not None:
-            set_learning_rate(self.generator_optimizer, method.generator_optimizer, self.iteration, total)
-            generator = self.generator_step()
-        return [loss, penalty, norm, generator, on_real, on_fake]
+    def clip_(self) -> None:
+        self.critic.clip_(self.limits)
 
-    def critic_step(self) -> tuple[Tensor, ...]:
-        """One update of every critic; loss, penalty, mean gradient norm, mean value on reals and on fakes, each [S]."""
-        constraint = self.first.method.constraint
-        limits = [c.limit for run in self.spec.runs if isinstance(c := run.method.constraint, Clipping)]
-        if limits and isinstance(constraint, Clipping) and constraint.order == "before":
-            self.critic.clip_(limits)
-        reals = [member.real() for member in self.members]
+    def examples(self) -> tuple[Tensor, None, Tensor]:
+        """Real and generated examples, each [S, N, ...]; no critic of a stack classifies."""
+        reals = [member.real(member.images.train[member.batches.next()]) for member in self.members]
         with torch.no_grad():
-            fakes = self._fakes(reals)
-        real, fake = torch.stack(reals), torch.stack(fakes)
-        on_real, on_fake = self.critic(torch.cat([real, fake], dim=1))[..., 0].chunk(2, dim=1)
-        loss = self._by_objective(lambda row, r, f: critic_loss(row, r, f), on_real, on_fake)
-        penalty = norm = torch.zeros_like(loss)
-        if isinstance(constraint, GradientPenalty):
-            penalty, norm = self._penalty(reals, fakes)
-        total = loss + penalty
-        self.critic_optimizer.zero_grad(set_to_none=True)
-        total.sum().backward()  # type: ignore[no-untyped-call]
-        self.critic_optimizer.step()
-        if limits and isinstance(constraint, Clipping) and constraint.order == "after":
-            self.critic.clip_(limits)
-        self.finite &= torch.isfinite(total.detach())
-        return tuple(value.detach() for value in (total, penalty, norm, on_real.mean(dim=1), on_fake.mean(dim=1)))
+            if self.generator is None:
+                fakes = torch.stack([member.given(real) for member, real in zip(self.members, reals, strict=True)])
+            else:
+                fakes = self._generated(self.generator, len(reals[0])).contiguous()
+        return torch.stack(reals), None, fakes
 
-    def _penalty(self, reals: list[Tensor], fakes: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Penalties and mean gradient norms, each [S]."""
-        points = []
-        for member, real, fake in zip(self.members, reals, fakes, strict=True):
-            constraint = member.spec.method.constraint
-            assert isinstance(constraint, GradientPenalty)
-            points.append(member.points(real, fake, constraint))
-        at = torch.stack(points)
+    def critic_losses(self, real: Tensor, labels: Tensor | None, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        on_real, on_fake = self.critic(torch.cat([real, fake], dim=1))[..., 0].chunk(2, dim=1)
+        return self._by_objective(lambda row, r, f: critic_loss(row, r, f), on_real, on_fake), on_real, on_fake
+
+    def penalties(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        at = torch.stack([member.points(*pair) for member, *pair in zip(self.members, real, fake, strict=True)]).detach()
         # Examples do not meet in these networks: the gradient of the sum over all of them holds that of each.
         flat = at.flatten(0, 1).requires_grad_()
-        norms = gradient_norms(lambda x: self.critic(x.view(at.shape)), flat).view(len(points), -1)
-        for member, here, slopes in zip(self.members, at, norms, strict=True):
-            constraint = member.spec.method.constraint
-            if isinstance(constraint, GradientPenalty) and constraint.buffer:
-                member.buffer = constraints.steepest(here, slopes, constraint.buffer.size)
+        norms = gradient_norms(lambda x: self.critic(x.view(at.shape)), flat).view(len(at), -1)
+        for member, points, slopes in zip(self.members, at, norms, strict=True):
+            member.refill(points, slopes)
         parts = []
-        for settings, start, stop in self.penalties:
+        for settings, start, stop in self.forms:
             assert settings is not None
             form, weight = settings
             parts.append(vmap(lambda n, form=form, weight=weight: constraints.penalty(n, form, weight))(norms[start:stop]))
         return torch.cat(parts), norms.mean(dim=1)
 
-    def generator_step(self) -> Tensor:
-        """One update of every generator; their losses before it, [S]."""
+    def generator_losses(self) -> Tensor:
         assert self.generator is not None
-        fake = self._generated(self.first.method.generator_batch_size)
-        loss = self._by_objective(lambda row, f: generator_loss(row, f), self.critic(fake)[..., 0])
-        parameters = self.generator.parameters()
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss.sum(), parameters), strict=True):
-            # Fused optimisers read a gradient in the parameter's order of memory; `grad` gives transposed ones now and then.
-            parameter.grad = gradient.contiguous()
-        self.generator_optimizer.step()
-        self.finite &= torch.isfinite(loss.detach())
-        return loss.detach()
+        fake = self._generated(self.generator, self.common.method.generator_batch_size)
+        return self._by_objective(lambda row, f: generator_loss(row, f), self.critic(fake)[..., 0])
 
-    def _fakes(self, reals: list[Tensor]) -> list[Tensor]:
-        if self.generator is not None:
-            return list(self._generated(len(reals[0])))
-        return [member.given_fake(real) for member, real in zip(self.members, reals, strict=True)]
-
-    def _generated(self, count: int) -> Tensor:
-        assert self.generator is not None
-        size = (count, self.first.architecture.latent_size)
-        return self.generator(torch.stack([member.noise(size) for member in self.members]))
+    def _generated(self, generator: Networks, count: int) -> Tensor:
+        size = (count, self.common.architecture.latent_size)
+        return generator(torch.stack([member.noise(size) for member in self.members]))
 
     def _by_objective(self, function: Callable[..., Tensor], *values: Tensor) -> Tensor:
         """function(objective, row of each value) for every run, [S]."""
@@ -269,89 +164,17 @@ class StackedTrainer:
             parts.append(vmap(lambda *v, row=row: function(row, *v))(*(value[start:stop] for value in values)))
         return torch.cat(parts)
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the rest of the training depends on, and the history so far, as named tensors."""
-        named = {
-            "progress": torch.tensor(self.iteration, dtype=torch.int64),
-            "seconds": torch.tensor(self.seconds, dtype=torch.float64),
-            "finite": self.finite,
-            "history": torch.tensor(self.history, dtype=torch.float64).reshape(-1, len(COLUMNS)),
-        }
-        for index, member in enumerate(self.members):
-            own = {
-                "position": torch.tensor(member.batches.position, dtype=torch.int64),
-                "order": member.batches.order,
-                "stream.data": member.data_stream.get_state(),
-                "stream.noise": member.noise_stream.get_state(),
-            } | ({"buffer": member.buffer} if member.buffer is not None else {})
-            named |= {f"run{index}.{key}": value for key, value in own.items()}
-        for iteration, weights in self.snapshots.items():
-            named |= {f"snapshot.{iteration}.{key}": value for key, value in weights.items()}
-        for name, networks, optimizer in self._trained():
-            named |= {f"{name}.{key}": value for key, value in networks.state().items()}
-            for index, values in optimizer.state_dict()["state"].items():
-                named |= {f"optimizer.{name}.{index}.{key}": value for key, value in values.items() if value is not None}
-        return {key: value.detach().cpu().contiguous() for key, value in named.items()}
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `state()` gave.
-
-        Raises:
-            KeyError, RuntimeError, ValueError: the tensors are not those of this stack.
-        """
-        self.iteration, self.seconds = int(state["progress"]), float(state["seconds"])
-        self.finite = state["finite"].to(self.device)
-        self.history = [tuple(row) for row in state["history"].tolist()]
-        for index, member in enumerate(self.members):
-            own = below(state, f"run{index}")
-            member.batches.position, member.batches.order = int(own["position"]), own["order"]
-            member.data_stream.set_state(own["stream.data"])
-            member.noise_stream.set_state(own["stream.noise"])
-            member.buffer = own["buffer"].to(self.device) if "buffer" in own else None
-        kept = below(state, "snapshot")
-        for iteration in sorted({int(key.partition(".")[0]) for key in kept}):
-            self.snapshots[iteration] = {key: value.to(self.device) for key, value in below(kept, str(iteration)).items()}
-        for name, networks, optimizer in self._trained():
-            networks.load(below(state, name))
-            saved: dict[int, dict[str, Tensor]] = {}
-            for key, value in below(state, f"optimizer.{name}").items():
-                place, _, field = key.partition(".")
-                saved.setdefault(int(place), {})[field] = value
-            optimizer.load_state_dict({"state": saved, "param_groups": optimizer.state_dict()["param_groups"]})
-
-    def outcomes(self) -> list[str]:
-        """`ok`, or `diverged` where a loss has been or a weight is infinite or not a number."""
-        finite = self.finite.clone()
-        for _, networks, _ in self._trained():
-            for value in networks.state().values():
-                finite &= torch.isfinite(value).flatten(1).all(dim=1).to(finite.device)
-        return ["ok" if ok else "diverged" for ok in finite.tolist()]
-
     def generator_weights(self) -> dict[str, Tensor]:
-        """The generators' last weights, and those at the snapshots under `snapshot.<iteration>.`; empty without networks."""
-        if self.generator is None:
-            return {}
-        earlier = ((f"snapshot.{i}.{key}", value) for i, weights in self.snapshots.items() for key, value in weights.items())
-        return self.generator.state() | dict(earlier)
-
-    def _trained(self) -> list[tuple[str, Networks, torch.optim.Optimizer]]:
-        trained = [("critic", self.critic, self.critic_optimizer)]
-        if self.generator is not None:
-            trained.append(("generator", self.generator, self.generator_optimizer))
-        return trained
-
-
-def below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The entries below `prefix.`, without it."""
-    return {key[len(prefix) + 1 :]: value for key, value in state.items() if key.startswith(f"{prefix}.")}
+        """The generators' weights, those of run i in row i; empty where no network generates."""
+        return {} if self.generator is None else self.generator.state_dict()
 
 
 def _neighbours(values: list[Value]) -> list[tuple[Value, int, int]]:
     """Runs of equal neighbouring values with their bounds."""
-    found: list[tuple[Value, int, int]] = []
+    bounds: list[tuple[Value, int, int]] = []
     start = 0
     for value, group in itertools.groupby(values):
         stop = start + len(list(group))
-        found.append((value, start, stop))
+        bounds.append((value, start, stop))
         start = stop
-    return found
+    return bounds

@@ -54,4 +54,4 @@ rule stack:
     params:
         spec=lambda wildcards: PLAN.stacks[wildcards.stack].canonical(),
     shell:
-        "exec python -m wganlib stack {params.spec:q} --threads {threads} > {log} 2>&1"
+        "exec python -m wganlib train {params.spec:q} --threads {threads} > {log} 2>&1"
