@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import copy_params, edit_yaml
-from PIL import Image
 from pypdf import PdfReader
 
-from wganlib.collecting.tables import split_sheets, write_table
+from wganlib.collecting.tables import write_table
 from wganlib.errors import WganlibError
 from wganlib.experiments import pilot, table2
 from wganlib.files import write_json
+from wganlib.judging.quantities import Findings
 from wganlib.planning.params import PublishedTable
 from wganlib.planning.plan import load_plan
-from wganlib.reporting import write_report
+from wganlib.reporting.report import load, write_report
 
 METHODS = ("nonsaturating_gan", "wgan_gp")
 
@@ -54,11 +54,14 @@ def report_of(tmp_path, first, second, diverged=()):
         )
     folder = tmp_path / "results/demo/table2"
     write_table(folder / "runs.csv", pd.DataFrame(rows))
+    for name in ("snapshots", "curves"):
+        write_table(folder / f"{name}.csv", pd.DataFrame(columns=["run", "generator_iteration"]))
+    write_table(folder / "quantities.csv", Findings({}).frame())
     real = {"classifier_score": 9.5}
     known = {"accuracy": 0.98, "held_out_images": 360, "real_training_images": real, "real_held_out_images": real}
-    write_json(folder / "real.json", {"digits": known | {"scoring": {}}})
-    Image.fromarray(np.zeros((4 * 20, 30, 3), dtype=np.uint8)).save(folder / "samples.png")
-    pdf = write_report("table2", plan, tmp_path / "results", tmp_path / "reports")
+    write_json(folder / "facts.json", {"real": {"digits": known | {"scoring": {}}}, "lines": {}})
+    np.savez(folder / "arrays.npz", **{f"sheets/{row['run']}": np.zeros((20, 30, 3), dtype=np.uint8) for row in rows})
+    pdf = write_report(plan.experiment("table2"), plan, tmp_path / "results", tmp_path / "reports")
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
     return json.loads(pdf.with_suffix(".json").read_text()), Text(text)
 
@@ -158,17 +161,19 @@ def test_the_pilot_chooses_each_method_s_own_best_mean():
         for rate, it, scores in ((1e-3, 10, (5.0, 5.2)), (1e-3, 20, (9.0, 1.0)), (2e-3, 10, (6.0, 6.2)), (2e-3, 20, (6.1, 6.1)))
         for score in scores
     ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(outcome="ok")
     for method, mean in (("a", 6.1), ("b", 3.1)):
-        choice = pilot.choose(table, method)
+        choice = pilot.choose(pilot.scored(table, method, "classifier_score"))
         assert choice[:3] == (2e-3, 1.0, 10)  # a tie with 20 iterations goes to 10
         assert choice.mean == pytest.approx(mean)
-    choices = [pilot.choose(table, m) for m in "ab"]
+    choices = [pilot.choose(pilot.scored(table, m, "classifier_score")) for m in "ab"]
     assert pilot.primary_threshold(choices, 1.4, (1.0, 2.0, 3.0, 4.0)) == 3.0  # half way from 1.4 to 4.6 is 3.0
     assert pilot.primary_threshold(choices, 1.39, (1.0, 2.0, 3.0, 4.0)) == 2.0
 
 
-def test_a_picture_of_extremes_that_is_none_is_refused(tmp_path):
-    (tmp_path / "samples.png").write_bytes(b"no picture")
-    with pytest.raises(WganlibError, match=r"samples\.png: not readable"):
-        split_sheets(tmp_path / "samples.png", 4)
+def test_damaged_arrays_are_refused(tmp_path):
+    report_of(tmp_path, [5.0], [2.0])
+    (tmp_path / "results/demo/table2/arrays.npz").write_bytes(b"PK\x03\x04 damaged")
+    plan = load_plan(tmp_path / "params", "demo")
+    with pytest.raises(WganlibError, match=r"arrays\.npz: not readable"):
+        load(plan, plan.experiment("table2"), tmp_path / "results")
