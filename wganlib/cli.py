@@ -208,8 +208,8 @@ def sample(
     from wganlib.files import write_atomic
     from wganlib.scoring import sheets
     from wganlib.streams import stream
+    from wganlib.training.generated_samples import sample as sample_from
     from wganlib.training.runs import find_run, run_in
-    from wganlib.training.sampling import sample as sample_from
 
     trained = run_in(Path(run)) if Path(run).is_dir() else find_run(results, run)
     spec, count = trained.spec, rows * columns

@@ -19,7 +19,7 @@ from wganlib.datasets import DataShape
 from wganlib.errors import parse
 from wganlib.planning.cost import run_flops
 from wganlib.spec.run import Spec
-from wganlib.training.sampling import sample
+from wganlib.training.generated_samples import sample
 from wganlib.training.trainer import Trainer
 
 ANY: TypeAdapter[ArchitectureSpec] = TypeAdapter(ArchitectureSpec)

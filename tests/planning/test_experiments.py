@@ -5,7 +5,8 @@ import json
 import pytest
 from conftest import REPOSITORY, snakemake, wganlib
 
-from wganlib.planning.experiment import ExperimentParams, Surroundings, expand, merged
+from wganlib.planning.expansion import Surroundings, expand, merged
+from wganlib.planning.experiment import ExperimentParams
 from wganlib.planning.plan import load_plan
 
 TARGETS = [

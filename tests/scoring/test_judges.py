@@ -25,8 +25,8 @@ from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.streams import stream
 from wganlib.training import runs
+from wganlib.training.generated_samples import sample
 from wganlib.training.networks import build_generator
-from wganlib.training.sampling import sample
 
 DIGITS = DatasetSpec(name="digits", image_size=16)
 CIFAR = DatasetSpec(name="cifar10", image_size=16)

@@ -22,8 +22,8 @@ from wganlib.scoring import sheets
 from wganlib.spec.scoring import ClassifierSpec
 from wganlib.streams import stream
 from wganlib.training import member, runs
+from wganlib.training.generated_samples import sample
 from wganlib.training.networks import build_generator
-from wganlib.training.sampling import sample
 
 GREY = DataShape("images", (1, 4, 4))
 

@@ -6,7 +6,7 @@ from conftest import make_data, spec_is_refused
 from test_architectures import CONSTRAINTS, small_spec
 
 from wganlib.errors import WganlibError
-from wganlib.training.sampling import sample
+from wganlib.training.generated_samples import sample
 from wganlib.training.trainer import Trainer
 
 

@@ -14,7 +14,7 @@ from conftest import BIN, environment, make_spec, trained
 from safetensors.torch import load_file, save_file
 
 from wganlib import files
-from wganlib.datasets.dataset import Batches
+from wganlib.datasets.batches import Batches
 from wganlib.errors import WganlibError
 from wganlib.spec.run import Spec
 from wganlib.training import runs

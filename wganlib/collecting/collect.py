@@ -18,9 +18,10 @@ from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
+from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
-from wganlib.judging.scores import counted
-from wganlib.planning.experiment import Entry, ExperimentScale
+from wganlib.planning.expansion import Entry
+from wganlib.planning.experiment import ExperimentScale
 from wganlib.planning.plan import Experiment, Plan
 from wganlib.spec.scoring import ScoringSpec
 

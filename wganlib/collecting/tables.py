@@ -9,7 +9,7 @@ import pandas as pd
 
 from wganlib.errors import WganlibError
 from wganlib.files import write_atomic
-from wganlib.judging.scores import WORST, with_result
+from wganlib.judging.failures import WORST, with_result
 
 TEXT_COLUMNS = ("run", "settings", "commit", "device", "method", "outcome", "group")
 """Columns that stay text however they look: a hexadecimal digest may be all digits."""

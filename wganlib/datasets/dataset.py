@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wganlib.datasets import Scaling
-from wganlib.errors import WganlibError
 
 Preprocess = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -56,25 +55,3 @@ def scaled(scaling: Scaling, image_size: int | None = None) -> Preprocess:
         return (values - 127.5) / 128 if scaling == "128" else values / 255
 
     return preprocess
-
-
-class Batches:
-    """Endless batches of a tensor's rows: shuffled anew every epoch, the incomplete last batch dropped."""
-
-    def __init__(self, count: int, batch_size: int, stream: torch.Generator):
-        if batch_size > count:
-            raise WganlibError(
-                f"batch_size {batch_size} is larger than the data set's {count} examples: use {count} or less, or more data"
-            )
-        self.count, self.batch_size, self.stream = count, batch_size, stream
-        self.order = torch.randperm(count, generator=stream)
-        self.position = 0
-
-    def next(self) -> Tensor:
-        """Row numbers [batch_size] of the next batch."""
-        if self.position + self.batch_size > self.count:
-            self.order = torch.randperm(self.count, generator=self.stream)
-            self.position = 0
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += self.batch_size
-        return rows

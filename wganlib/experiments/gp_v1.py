@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.scores import with_result
 from wganlib.judging.statistics import standardised_difference
 from wganlib.methods.method import Adam
 from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import stats
 
+from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.scores import with_result
 from wganlib.planning.params import PublishedScores
 from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
 from wganlib.reporting.grammar import score_table, unbroken

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from wganlib.judging import statistics
+from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.scores import with_result
 from wganlib.reporting.content import Content, Picture, Table, Tables, known, number, rows_of, told
 from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, runs_ok, score_table
 from wganlib.reporting.style import PALETTE, figure

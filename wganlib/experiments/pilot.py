@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Quantity
-from wganlib.judging.scores import with_result
 from wganlib.reporting.content import Content, Tables, rows_of
 
 QUANTITIES: dict[str, Quantity] = {}

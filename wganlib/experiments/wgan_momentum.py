@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.scores import with_result
 from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of, told
 from wganlib.reporting.grammar import score_table
 from wganlib.reporting.style import PALETTE, figure

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from wganlib import architectures
 from wganlib.methods.method import Clipping, ConstraintSpec, GradientPenalty, OptimizerSpec
-from wganlib.planning.experiment import Entry, Label
+from wganlib.planning.expansion import Entry
+from wganlib.planning.experiment import Label
 from wganlib.spec.run import Spec
 
 _FORMS = {"two_sided": "two-sided", "one_sided": "one-sided", "max": "maximum", "centralised": "centralised"}

@@ -1,18 +1,12 @@
 """What an experiment is: its file in `params/experiments/`, and its expansion into runs. Needs no torch."""
 
-import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from wganlib.architectures.families import random_set
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError, parse, unknown
+from wganlib.errors import unknown
 from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
-from wganlib.spec.run import Spec
 
 Partial = dict[str, Any]
 Label = str | int | float | bool
@@ -162,123 +156,3 @@ class ExperimentParams(Part):
         if drawn != (scale.architectures is not None):
             found = "is missing: a number, or base" if drawn else "is for groups with random_set alone: remove it"
             raise ValueError(f"{where}.architectures {found}")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A run's place in an experiment: the group and the options that it stands for."""
-
-    spec: Spec
-    group: str
-    labels: dict[str, Label]
-
-    @cached_property
-    def run(self) -> str:
-        """The run's key."""
-        return self.spec.key
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What specs of an experiment may refer to: the scale's data and width, and the methods' settings by name."""
-
-    methods: Mapping[str, Partial]
-    dataset: Partial
-    width: float
-
-
-def merged(base: Partial, overrides: Partial) -> Partial:
-    """`base` with the keys of `overrides`, nested mappings key by key; one of another kind, family or name replaces it whole.
-
-    >>> merged({"a": {"kind": "x", "b": 1}}, {"a": {"c": 2}}), merged({"a": {"kind": "x", "b": 1}}, {"a": {"kind": "y"}})
-    ({'a': {'kind': 'x', 'b': 1, 'c': 2}}, {'a': {'kind': 'y'}})
-    """
-    result = dict(base)
-    for key, value in overrides.items():
-        there = base.get(key)
-        if (
-            isinstance(value, dict)
-            and isinstance(there, dict)
-            and all(there.get(k, v) == v for k, v in value.items() if k in KINDS)
-        ):
-            result[key] = merged(there, value)
-        else:
-            result[key] = value
-    return result
-
-
-def expand(params: ExperimentParams, scale: ExperimentScale, around: Surroundings, where: str) -> Iterator[Entry]:
-    """An experiment's own runs at a scale, seed by seed.
-
-    Raises:
-        WganlibError: an unknown method, a group that is left without runs, or a spec that is not allowed.
-    """
-    for name, group in params.groups.items():
-        axes = {
-            axis: {label: part for label, part in options.items() if label in scale.only.get(axis, options)}
-            for axis, options in group.all_axes().items()
-        }
-        for axis, options in axes.items():
-            if not options:
-                raise WganlibError(f"{where}: only.{axis} leaves group {name!r} without runs: keep one of its options")
-        seeds = scale.group_seeds.get(name, scale.seeds or ())
-        drawn = _architectures(group, scale)
-        for seed, (label, factors) in itertools.product(seeds, drawn):
-            for chosen in itertools.product(*(options.items() for options in axes.values())):
-                labels: dict[str, Label] = ({"architecture": label, **factors} if factors else {}) | {
-                    axis: option for axis, (option, _) in zip(axes, chosen, strict=True)
-                }
-                value = _merged(group, scale, name, chosen, list(axes)) | {"seed": seed}
-                said = f"{where}: {name} {' '.join(option for option, _ in chosen)}".rstrip()
-                for spec, tried in _specs(value, scale.grid, group.random_set, factors, around, said):
-                    yield Entry(spec, name, labels | tried)
-
-
-def _architectures(group: Group, scale: ExperimentScale) -> list[tuple[Label, dict[str, Any]]]:
-    """Labels and factors of the random set's architectures; a single empty one for a group that has none."""
-    if group.random_set is None or scale.architectures is None:
-        return [("", {})]
-    if scale.architectures == "base":
-        return [("base", random_set.BASE)]
-    return list(enumerate(random_set.sample(scale.architectures)))
-
-
-def _merged(
-    group: Group, scale: ExperimentScale, name: str, chosen: tuple[tuple[str, Partial], ...], axes: list[str]
-) -> Partial:
-    value = group.spec
-    for _, part in chosen:
-        value = merged(value, part)
-    value = merged(value, scale.spec)
-    for axis, (option, _) in zip(axes, chosen, strict=True):
-        value = merged(value, scale.options.get(axis, {}).get(option, {}))
-    return merged(value, scale.groups.get(name, {}))
-
-
-def _specs(
-    value: Partial, grid: Grid | None, drawn: RandomSet | None, factors: dict[str, Any], around: Surroundings, where: str
-) -> Iterator[tuple[Spec, dict[str, Label]]]:
-    """The spec that a merged value stands for; with a grid one for each of its learning rates."""
-    method = dict(value.get("method", {}))
-    if "use" in method:
-        name = method.pop("use")
-        if name not in around.methods:
-            raise WganlibError(f"{where}: method.use: {unknown('method', str(name), around.methods)}")
-        method = merged(around.methods[name], method)
-    dataset = merged({"dataset": around.dataset}, {"dataset": value.get("dataset", {})})["dataset"]
-    value = value | {"dataset": dataset, "method": method}
-    if drawn is not None:
-        # What the constraint allows of a normalised critic.
-        allowed: dict[str, Literal["none", "layer"]] = {"gradient_penalty": "layer", "spectral_normalization": "none"}
-        norm: Literal["none", "batch", "layer"] = allowed.get(method.get("constraint", {}).get("kind", ""), "batch")
-        architecture = random_set.architecture(factors, width=around.width, critic_norm=norm)
-        value["architecture"] = architecture.model_dump(mode="json", exclude_none=True)
-        if factors["critic_normalized"]:
-            method["critic_l2"] = drawn.critic_l2_when_normalized
-    if grid is None:
-        yield parse(Spec, value, where), {}
-        return
-    for rate, factor in itertools.product(grid.learning_rates, grid.critic_factors):
-        rates = {"generator_optimizer": {"learning_rate": rate}, "critic_optimizer": {"learning_rate": rate * factor}}
-        tried = value | {"method": merged(method, rates)}
-        yield parse(Spec, tried, where), dict(zip(GRID_LABELS, (rate, factor), strict=True))

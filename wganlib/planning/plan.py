@@ -1,8 +1,6 @@
 """From parameters to runs: reads `params/`, validates it and expands every experiment. Importing this needs no torch."""
 
-import hashlib
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,16 +15,8 @@ from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.fields import Part
 from wganlib.files import from_json, read_json
 from wganlib.planning.cost import run_seconds, stack_seconds
-from wganlib.planning.experiment import (
-    GRID_LABELS,
-    Entry,
-    ExperimentParams,
-    ExperimentScale,
-    Partial,
-    Surroundings,
-    expand,
-    merged,
-)
+from wganlib.planning.expansion import Entry, Surroundings, expand, merged
+from wganlib.planning.experiment import GRID_LABELS, ExperimentParams, ExperimentScale, Partial
 from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, read_yaml
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
@@ -88,24 +78,6 @@ class Experiment:
     def spec_of(self, **labels: Any) -> Spec:
         """The spec of its first run with these labels."""
         return next(entry.spec for entry in self.entries if labels.items() <= entry.labels.items())
-
-    def tables_digest(self) -> str:
-        """Changes with anything that its collected tables depend on besides the runs' own files."""
-        value: list[Any] = [(entry.run, entry.group, entry.labels) for entry in self.entries]
-        value += [self.params.title, self.params.source, self.seeds, self.scale.curve_points, self.scale.median_iterations]
-        value.append(self.scoring.canonical() if self.params.scored else self.settings)
-        return _digest(value)
-
-    def report_digest(self, methods: Mapping[str, MethodParams]) -> str:
-        """Changes with anything that its report depends on besides its tables: words, settings, titles of its methods."""
-        described = self.params.model_dump(mode="json", exclude={"scales", "groups"}, exclude_none=True)
-        titles = [methods[name].title for name in self.methods if name in methods]
-        settings = [entry.spec.canonical() for entry in self.entries]
-        return _digest([self.tables_digest(), described, self.settings, titles, settings])
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """What the Snakefile needs besides the plan."""
 
 import fcntl
-import functools
-import hashlib
 import os
 import subprocess
 import sys
@@ -145,29 +143,3 @@ def gpus(device: str, local: bool) -> int:
     """How many GPUs a job takes: none on a machine that runs it itself and has none, so that jobs need not wait in turn."""
     here = not local or any(Path("/proc/driver/nvidia/gpus").glob("*"))
     return int(device == "cuda" or (device == "auto" and here))
-
-
-def tables_code(plan: Plan, experiment: str) -> str:
-    """Digest of the code that an experiment's tables are made by."""
-    measures = not plan.experiment(experiment).params.scored
-    own = ("measuring/*.py", f"experiments/{experiment}.py") if measures else ()
-    return _code_digest("collecting/*.py", "judging/quantities.py", "judging/scores.py", *own)
-
-
-def report_code(experiment: str) -> str:
-    """Digest of the code and the templates that an experiment's report is made by."""
-    shared = ("reporting/*.py", "reporting/templates/*", "collecting/tables.py", "judging/*.py", "planning/describe.py")
-    return _code_digest(*shared, f"experiments/{experiment}.*")
-
-
-@functools.cache
-def _code_digest(*patterns: str) -> str:
-    """Digest of the library's files that make tables and reports, so that editing them makes these anew; they take seconds.
-
-    Trainings are guarded by the versions of their parts instead.
-    """
-    root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in patterns for path in root.glob(pattern)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:10]

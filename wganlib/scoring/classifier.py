@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from wganlib.datasets.dataset import Batches, Dataset
+from wganlib.datasets.batches import Batches
+from wganlib.datasets.dataset import Dataset
 from wganlib.errors import WganlibError
 from wganlib.files import stop_if_orphaned
 from wganlib.spec.scoring import ClassifierSpec

@@ -19,7 +19,7 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
-from wganlib.judging.scores import COLUMNS
+from wganlib.judging.columns import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas, sheets
 from wganlib.scoring.formulas import Array
@@ -29,9 +29,9 @@ from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.streams import stream
 from wganlib.training import runs
+from wganlib.training.generated_samples import sample
 from wganlib.training.networks import build_generator
 from wganlib.training.provenance import device_name, provenance
-from wganlib.training.sampling import sample
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wganlib.datasets.dataset import Batches, Dataset
+from wganlib.datasets.batches import Batches
+from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.loading import load
 from wganlib.methods import constraints
 from wganlib.methods.method import GradientPenalty

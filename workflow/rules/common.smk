@@ -20,9 +20,13 @@ from wganlib.planning.snakemake import (
     hold_folder,
     named,
     prepare_jobs,
-    report_code,
-    tables_code,
     targets_here,
+)
+from wganlib.planning.staleness import (
+    report_code,
+    report_digest,
+    tables_code,
+    tables_digest,
 )
 
 try:

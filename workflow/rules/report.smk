@@ -14,9 +14,9 @@ rule collect:
     conda:
         "../envs/wganlib.yaml"
     params:
-        experiment=lambda wildcards: PLAN.experiment(
-            wildcards.experiment
-        ).tables_digest(),
+        experiment=lambda wildcards: tables_digest(
+            PLAN.experiment(wildcards.experiment)
+        ),
         code=lambda wildcards: tables_code(PLAN, wildcards.experiment),
     shell:
         "exec python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
@@ -40,9 +40,9 @@ rule report:
     conda:
         "../envs/wganlib.yaml"
     params:
-        experiment=lambda wildcards: PLAN.experiment(
-            wildcards.experiment
-        ).report_digest(PLAN.methods),
+        experiment=lambda wildcards: report_digest(
+            PLAN.experiment(wildcards.experiment), PLAN.methods
+        ),
         title=lambda wildcards: PLAN.experiment(wildcards.experiment).params.title,
         claim=lambda wildcards: PLAN.experiment(
             wildcards.experiment

@@ -6,7 +6,8 @@ import pytest
 from conftest import REPOSITORY, copy_params, edit_yaml
 
 from wganlib.planning.plan import load_plan
-from wganlib.planning.snakemake import behind, collected_from, gpus, named, report_code, tables_code
+from wganlib.planning.snakemake import behind, collected_from, gpus, named
+from wganlib.planning.staleness import report_code, report_digest, tables_code, tables_digest
 
 EXPERIMENT = "params/experiments/lsun_matrix.yaml"
 
@@ -14,7 +15,7 @@ EXPERIMENT = "params/experiments/lsun_matrix.yaml"
 def digests(folder, name="lsun_matrix"):
     plan = load_plan(folder / "params", "demo")
     experiment = plan.experiment(name)
-    return experiment.tables_digest(), experiment.report_digest(plan.methods)
+    return tables_digest(experiment), report_digest(experiment, plan.methods)
 
 
 @pytest.mark.parametrize(
@@ -76,11 +77,11 @@ def test_jobs_take_a_gpu_where_there_is_one_or_where_another_machine_may_have_it
 
 def test_code_counts_for_what_it_makes(monkeypatch, tmp_path):
     """A plot of one experiment makes its report anew and no other; a measurement its tables."""
-    import wganlib.planning.snakemake as rules
+    import wganlib.planning.staleness as rules
 
     plan = load_plan(REPOSITORY / "params", "demo")
     library = shutil.copytree(REPOSITORY / "wganlib", tmp_path / "wganlib", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(rules, "__file__", str(library / "planning/snakemake.py"))
+    monkeypatch.setattr(rules, "__file__", str(library / "planning/staleness.py"))
 
     def code():
         rules._code_digest.cache_clear()

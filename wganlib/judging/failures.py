@@ -1,55 +1,12 @@
-"""Which columns hold a run's scores, which of them head a report, and how a run that failed counts.
-
-Needs neither torch nor pandas, whose tables it takes: specs read the names.
-"""
+"""How a run that failed counts: one that diverged as the worst, one that ran out of memory not at all; see docs/scores.md."""
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+
+from wganlib.judging.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class ScoreColumns(NamedTuple):
-    """The columns of the score that a report heads, and its names in words; "inception" and "classifier" never share one."""
-
-    score: str
-    split_std: str
-    distance: str
-    distance_error: str
-    title: str
-    distance_title: str
-
-    @property
-    def untrained(self) -> str:
-        """The column of the untrained generator's score."""
-        return f"untrained_{self.score}"
-
-    def named(self, values: Sequence[float | None]) -> dict[str, Any]:
-        """Score, its spread over splits, distance, and the distance's error under the names of their columns."""
-        return dict(zip(self[:4], values, strict=True))
-
-
-COLUMNS = {
-    "classifier": ScoreColumns(
-        "classifier_score",
-        "classifier_score_split_std",
-        "frechet_classifier_distance",
-        "frechet_classifier_distance_standard_error",
-        "classifier score",
-        "Fréchet classifier distance",
-    ),
-    "inception": ScoreColumns(
-        "inception_score",
-        "inception_score_split_std",
-        "frechet_inception_distance",
-        "frechet_inception_distance_standard_error",
-        "Inception Score",
-        "FID",
-    ),
-}
-"""By the network that scores; one that scores by Inception has the classifier's beside them."""
 
 WORST: dict[str, float] = {
     **{name: value for c in COLUMNS.values() for name, value in ((c.score, 1.0), (c.distance, math.inf))},
