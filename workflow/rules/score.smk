@@ -3,7 +3,10 @@ rule score:
         *RUN.values(),
         # Not its description, which holds times and decides no score.
         classifier=lambda wildcards: expand(
-            [CLASSIFIER["classifier_safetensors"], CLASSIFIER["reference_safetensors"]],
+            [
+                CLASSIFIER["classifier_safetensors"],
+                CLASSIFIER["reference_safetensors"],
+            ],
             classifier=classifier_keys(PLAN, [wildcards.run]),
         ),
     output:
