@@ -6,7 +6,9 @@ To write the tables anew: python -m pytest tests/test_docs.py --record
 import doctest
 import importlib
 import re
+import subprocess
 import typing
+from pathlib import Path
 
 import pytest
 import yaml
@@ -169,6 +171,19 @@ def test_the_stated_defaults_and_the_other_readings_exist():
         TypeAdapter(field.annotation).validate_python(changed)
         checked += 1
     assert checked >= 8
+
+
+@pytest.mark.parametrize("path", [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("*/*.md"))], ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    """To files that git holds, not to what the workflow has made here, and to headings that are there."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True).stdout.split("\n")
+    folders = {str(parent) for name in tracked for parent in Path(name).parents}
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text()):
+        name, _, anchor = target.partition("#")
+        page = (path.parent / name).resolve() if name else path
+        assert str(page.relative_to(REPOSITORY)) in {*tracked, *folders}, target
+        headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M) if anchor else []
+        assert not anchor or anchor in [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings], target
 
 
 MODULES = sorted(path for path in (REPOSITORY / "wganlib").rglob("*.py") if ">>> " in path.read_text())

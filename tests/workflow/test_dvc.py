@@ -62,7 +62,7 @@ def reproduced(project):
     output = dvc(project, "repro")
     assert "Running stage 'benchmark'" in output
     assert "Nothing to be done" in output
-    assert changes(project) == ["?? dvc.lock"]
+    assert changes(project) == ["A  dvc.lock"]
     call(project, "git", "add", "-A")
     call(project, "git", "commit", "-q", "-m", "lock")
     dvc(project, "remote", "add", "--local", "-d", "folder", str(project.parent / "remote"))
@@ -126,7 +126,9 @@ def test_parameters_metrics_and_plots(clone, tmp_path):
 
 def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
     assert "18 files written" in call(clone, str(BIN / "wganlib"), "publish")
-    assert changes(clone) == ["?? reports/published/", "?? results/published/"]
+    copied = call(clone, "git", "ls-files", "--others", "--exclude-standard").split()
+    assert len(copied) == 19
+    assert all(path.split("/")[1:3] == ["published", "demo"] for path in copied)
     call(clone, "git", "add", "-A")
     call(clone, "git", "commit", "-q", "-m", "published")
     call(clone, str(BIN / "wganlib"), "publish")
