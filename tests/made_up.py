@@ -9,11 +9,19 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from wganlib.judging.columns import COLUMNS
 from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
 from wganlib.planning.expansion import Entry
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Content, Tables
+from wganlib.scoring.scorer import FAILED
+
+
+def failed(outcome: str) -> dict[str, Any]:
+    """What the scorer writes of a run that diverged or ran out of memory."""
+    return {"outcome": outcome} | COLUMNS["classifier"].named(FAILED)
+
 
 NOTHING: Callable[[Entry], dict[Any, Any]] = lambda entry: {}  # noqa: E731
 

@@ -73,9 +73,12 @@ def test_labels_scores_and_measures_stand_in_columns(collected):
     assert list(tables.runs["run"]) == [e.run for e in entries]
     for axis in plan.experiment("mnist_overfitting").axes:
         assert list(tables.runs[axis]) == [e.labels[axis] for e in entries]
-    assert list(tables.runs["classifier_score"]) == [3.0 + e.spec.seed for e in entries]
+    # The second run diverged: what it wrote counts as the score of a constant.
+    assert list(tables.runs["classifier_score"]) == [1.0 if i == 1 else 3.0 + e.spec.seed for i, e in enumerate(entries)]
     assert tables.runs["outcome"].tolist() == ["ok", "diverged"] + ["ok"] * (len(entries) - 2)
-    assert np.isnan(tables.runs["pairwise_ssim"][1])
+    assert tables.runs["pairwise_ssim"][1] == 1.0
+    assert np.isnan(tables.runs["pairwise_ssim_standard_error"][1])
+    assert tables.runs["frechet_classifier_distance"][1] == np.inf
     assert tables.runs["pairwise_ssim_standard_error"][0] == 0.0025
     first = tables.snapshots[tables.snapshots["run"] == entries[0].run]
     assert list(first["generator_iteration"]) == [0, 50]
@@ -124,7 +127,8 @@ def test_scores_made_otherwise_are_refused(collected):
     path.write_text(before)
 
 
-def test_spread_is_over_seeds_and_takes_finite_values_alone():
-    assert told([1.0, 2.0, 4.0]) == "2.33 ± 1.53"
-    assert told([1.0, float("inf")]) == "1.00"
+def test_spread_is_over_seeds_and_an_infinite_value_leaves_none():
+    assert told([1.0, 2.0, 4.0, None, float("nan")]) == "2.33 ± 1.53"
+    assert told([1.0, float("inf")]) == "∞"
+    assert told([-float("inf"), float("inf")]) == "–"
     assert list(finite([None, 1, float("nan"), 2.5])) == [1.0, 2.5]

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from conftest import REPOSITORY
-from made_up import made_up, values
+from made_up import failed, made_up, values
 
 from wganlib.experiments import elu, language_model, penalty_sides
 from wganlib.planning.plan import load_plan
@@ -74,13 +74,13 @@ def test_more_architectures_of_table_2_than_pairs_are_left_out():
     assert set(pairs["two_sided"] - pairs["one_sided"]) == {0.5}
 
 
-def test_a_diverged_side_loses_and_an_unscored_one_leaves_its_pair_out():
+def test_a_diverged_side_loses_and_one_without_memory_leaves_its_pair_out():
     def scores(entry):
         number = entry.labels["architecture"]
         if number == 0 and not one_sided(entry):
-            return {"outcome": "diverged", "classifier_score": None}
+            return failed("diverged")
         if number == 1 and one_sided(entry):
-            return {"outcome": "out_of_memory", "classifier_score": None}
+            return failed("out_of_memory")
         return sides(entry)
 
     content = penalty_sides.report(made_up("penalty_sides", scores))
@@ -88,7 +88,7 @@ def test_a_diverged_side_loses_and_an_unscored_one_leaves_its_pair_out():
 
 
 def test_without_a_pair_there_is_no_verdict_and_no_error():
-    content = penalty_sides.report(made_up("penalty_sides", lambda e: {"outcome": "out_of_memory", "classifier_score": None}))
+    content = penalty_sides.report(made_up("penalty_sides", lambda e: failed("out_of_memory")))
     assert content.tables[0].rows[3][1] == "0"
     assert values(content, "share") == []
     assert pdf(content.pictures[0].figure)
@@ -125,13 +125,28 @@ def test_a_trained_elu_reads_as_a_failure_that_is_not_reproduced():
 
 
 def test_a_diverged_elu_counts_as_failed_whatever_relu_scores():
-    def scores(entry):
-        failed = entry.labels["nonlinearity"] == "ELU"
-        return {"outcome": "diverged", "classifier_score": 1.0} if failed else {"classifier_score": 1.5}
+    content = elu.report(
+        elu_tables(lambda e: failed("diverged") if e.labels["nonlinearity"] == "ELU" else {"classifier_score": 1.5})
+    )
+    assert values(content, "elu", "both networks") == pytest.approx([1 / 1.5])
+    assert content.tables[0].rows[names_of("elu").index("ELU")][1:] == [
+        *("0 of 1", "1.00", "–", "∞", "0.67", "1 of 1"),
+        "could not be trained",
+    ]
+    assert content.notes[0].startswith("ELU in both networks failed in 1 of 1 run")
 
-    content = elu.report(elu_tables(scores))
-    assert values(content, "elu", "both networks") == [0.0]
-    assert content.notes[0].startswith("ELU in both networks failed")
+
+@pytest.mark.parametrize("name", ["ELU", "ReLU"])
+def test_of_an_elu_without_memory_nothing_is_said(name):
+    content = elu.report(
+        elu_tables(lambda e: failed("out_of_memory") if e.labels["nonlinearity"] == name else {"classifier_score": 5.0})
+    )
+    assert values(content, "elu", "both networks") == []
+    assert content.notes == ["No run of ELU can be compared: nothing is said of the paper's failure."]
+
+
+def names_of(name):
+    return load_plan(REPOSITORY / "params", "demo").experiment(name).axes["nonlinearity"]
 
 
 def test_derivatives_are_those_of_the_formulas():
@@ -182,12 +197,24 @@ def test_text_is_measured_above_held_out_lines():
     assert all(len(block.lines) == 32 for block in content.lines)
 
 
-def test_a_gan_that_diverged_is_infinitely_worse_and_has_no_lines():
-    def scores(entry):
-        return {"outcome": "diverged"} if entry.labels["method"] == "GAN" else divergences(entry)
+def text_with(outcome):
+    """GAN failed: the scorer writes that it has no measures."""
 
-    tables = made_up("language_model", scores, on_the_way, norms, lambda e: ["a"] * 64)
-    content = language_model.report(tables)
-    assert values(content, "ratio") == [math.inf] * 3
+    def scores(entry):
+        return {"outcome": outcome} if entry.labels["method"] == "GAN" else divergences(entry)
+
+    return language_model.report(made_up("language_model", scores, on_the_way, norms, lambda e: ["a"] * 64))
+
+
+def test_a_gan_that_diverged_has_the_largest_divergence_and_no_lines():
+    content = text_with("diverged")
+    # Above the floor, which is that of the other run: 1 − 0.05 n for GAN, 0.05 n for WGAN-GP.
+    assert values(content, "ratio") == pytest.approx([(1 - 0.05 * n) / (0.05 * n) for n in (2, 3, 4)])
     assert len(content.lines) == 1
+    assert content.tables[0].rows[4][2:] == ["0 of 1", "0.900", "1.000", "–", "0.050", "–", "0.950"]
+
+
+def test_a_gan_without_memory_is_not_compared():
+    content = text_with("out_of_memory")
+    assert values(content, "ratio") == []
     assert content.tables[0].rows[4][2:5] == ["0 of 1", "0.900", "–"]

@@ -1,7 +1,8 @@
 """Reports of image experiments from made-up tables whose answers are known."""
 
+import numpy as np
 import pytest
-from made_up import made_up, values
+from made_up import failed, made_up, values
 
 from wganlib.experiments import cifar_table3
 from wganlib.reporting.grammar import score_table
@@ -24,20 +25,38 @@ def test_table3_heads_the_last_checkpoint_and_names_the_best_one():
     assert ["SGAN, with labels", "8.59 ± 0.12"] in published.rows
 
 
-def test_a_failed_run_is_counted_and_in_no_mean():
-    def scores(entry):
-        failed = entry.spec.seed == 1
-        return {"outcome": "diverged", "classifier_score": 1.0} if failed else {"classifier_score": 6.0}
+def one_failed(outcome):
+    """Of AC-GAN's runs that of seed 1 failed; the others score 7 and 9, those without labels 6, 7, 8."""
 
+    def scores(entry):
+        labelled = entry.labels["model"] == "AC-GAN"
+        return failed(outcome) if labelled and entry.spec.seed == 1 else {"classifier_score": 6.0 + labelled + entry.spec.seed}
+
+    return scores
+
+
+def test_a_diverged_run_counts_with_the_score_of_a_constant():
+    scores = one_failed("diverged")
     content = cifar_table3.report(made_up("cifar_table3", scores, lambda e: {150: scores(e)}))
-    assert content.tables[0].rows[0][1:3] == ["2 of 3", "6.00 ± 0.00"]
-    assert len(values(content, "gain")) == 2
-
-
-def test_the_table_of_scores_leaves_failed_runs_out_of_every_mean():
-    def scores(entry):
-        failed = entry.spec.seed == 1
-        return {"outcome": "diverged" if failed else "ok", "classifier_score": 1.0 if failed else 6.0 + entry.spec.seed}
-
+    assert content.tables[0].rows[1][1:3] == ["2 of 3", f"{17 / 3:.2f} ± {np.std([7, 1, 9], ddof=1):.2f}"]
+    assert content.tables[0].rows[1][5] == "∞"
+    assert values(content, "gain") == [1.0, -6.0, 1.0]
     table = score_table(made_up("cifar_table3", scores), ["model"], "Scores.")
-    assert table.rows[0][:3] == ["unsupervised", "2 of 3", "7.00 ± 1.41"]
+    # The failed run has no splits and no distance: the spread is that of the others.
+    assert table.rows[1] == ["AC-GAN", "2 of 3", "5.67 ± 4.16", "0.10", "∞", "1.0"]
+
+
+def test_a_run_without_memory_and_its_pair_are_left_out():
+    scores = one_failed("out_of_memory")
+    content = cifar_table3.report(made_up("cifar_table3", scores, lambda e: {150: scores(e)}))
+    assert content.tables[0].rows[1][1:3] == ["2 of 3", "8.00 ± 1.41"]
+    assert values(content, "gain") == [1.0, 1.0]
+    assert values(content, "score", "AC-GAN") == values(content, "best", "AC-GAN") == [7.0, 9.0]
+    assert score_table(made_up("cifar_table3", scores), ["model"], "").rows[1] == [
+        "AC-GAN",
+        "2 of 3",
+        "8.00 ± 1.41",
+        "0.10",
+        "50.0 ± 0.0",
+        "1.0",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import made_up, values
+from made_up import failed, made_up, values
 from PIL import Image
 
 from wganlib.experiments import lgan_curves, lgan_samples, lgan_stability, lgan_table2
@@ -176,6 +176,8 @@ def test_penalties_count_failures_of_exp_and_its_end_with_the_maximum():
     assert values(content, "failed", "digits, two-sided (GP)") == [1.0]
     assert values(content, "failed", "digits, one-sided (LP)") == [0.0]
     assert values(content, "ended") == [1.0]
+    without = lgan_table2.report(made_up("lgan_table2", lambda e: failed("out_of_memory") if e.group == "penalties" else {}))
+    assert values(without, "failed") == values(without, "ended") == []
     assert [row[:4] for row in content.tables[-1].rows] == [
         ["digits", EXP, "two-sided (GP)", "0 of 1"],
         ["digits", EXP, "one-sided (LP)", "1 of 1"],
@@ -294,12 +296,16 @@ def test_the_ratio_is_of_x_over_the_largest_convex_one(of_x, of_others, expected
     assert real[0].get_ydata().mean() == pytest.approx(1.0, abs=0.02)
 
 
-def test_without_one_of_the_convex_runs_there_is_no_ratio():
+@pytest.mark.parametrize(("outcome", "ratios"), [("diverged", 2), ("out_of_memory", 1)])
+def test_without_the_end_of_one_of_the_convex_runs_the_ratio_is_no_number(outcome, ratios):
     def scores(entry):
-        return {"outcome": "diverged"} if entry.labels["objective"] == SQRT and entry.labels["weight"] == "1" else {}
+        return failed(outcome) if entry.labels["objective"] == SQRT and entry.labels["weight"] == "1" else {}
 
     content = lgan_stability.report(made_up("lgan_stability", scores, curves=lambda e: history(1.0)))
-    assert [row["case"] for row in content.findings.rows if row["quantity"] == "wander_ratio"] == ["digits, weight 0.1"]
+    measured = {row["case"]: row["value"] for row in content.findings.rows if row["quantity"] == "wander_ratio"}
+    assert len(measured) == ratios
+    assert np.isfinite(measured["digits, weight 0.1"])
+    assert np.isnan(measured.get("digits, weight 1", np.nan))
     assert ["digits", "1", SQRT, "0", "–", "–", "–"] in content.tables[0].rows
 
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import made_up, values
+from made_up import failed, made_up, values
 
 from wganlib.experiments import mnist_overfitting, negative_critic_loss
 from wganlib.reporting.style import pdf
@@ -47,13 +47,15 @@ def test_a_rising_loss_has_the_opposite_trend_and_ends_at_its_maximum():
     assert content.tables[0].rows[0][6] == "−30.0 %"
 
 
-def test_a_diverged_run_has_a_row_and_no_numbers():
+@pytest.mark.parametrize(("outcome", "score", "measured"), [("diverged", "1.00", 5), ("out_of_memory", "–", 0)])
+def test_a_failed_run_has_a_row_and_meets_no_criterion(outcome, score, measured):
     def curves(entry):
         return losses(np.full(40, np.nan), np.full(40, np.inf))
 
-    content = negative_critic_loss.report(made_up("negative_critic_loss", lambda e: {"outcome": "diverged"}, curves=curves))
-    assert content.tables[0].rows == [["0", "diverged", *["–"] * 7]]
-    assert content.findings.rows == []
+    content = negative_critic_loss.report(made_up("negative_critic_loss", lambda e: failed(outcome), curves=curves))
+    assert content.tables[0].rows == [["0", outcome, *["–"] * 5, score, "–"]]
+    assert len(content.findings.rows) == measured
+    assert all(np.isnan(row["value"]) for row in content.findings.rows)
 
 
 def test_smoothing_averages_a_tenth_of_the_points():
@@ -102,15 +104,16 @@ def test_each_training_set_is_named_by_its_size():
     assert [row[1] for row in scores.rows] == ["100 digits", "all digits"] * 2
 
 
-def test_pairs_are_of_one_seed_and_leave_failed_runs_out():
-    def failed(entry):
+@pytest.mark.parametrize(("outcome", "seeds"), [("diverged", [0, 1, 2]), ("out_of_memory", [0, 2])])
+def test_pairs_are_of_one_seed_and_a_failed_run_has_no_gap(outcome, seeds):
+    def chosen(entry):
         return entry.spec.seed == 1 and entry.labels["training_set"] == "whole" and entry.labels["method"] == "wgan"
 
-    content = digits_content(
-        lambda e: {"outcome": "diverged"} if failed(e) else {},
-        lambda e: losses(*[np.full(20, np.nan)] * 2, DIGITS_AT) if failed(e) else digit_losses(e),
-    )
+    # Its losses are finite until it fails: they are not those of an end.
+    content = digits_content(lambda e: failed(outcome) if chosen(e) else {})
     rows = [row for row in content.findings.rows if row["quantity"] == "gap_difference" and row["case"] == "WGAN, clipping"]
-    assert [row["seed"] for row in rows] == [0, 2]
+    assert [row["seed"] for row in rows] == seeds
+    assert [row["seed"] for row in rows if np.isnan(row["value"])] == [seed for seed in seeds if seed == 1]
     assert content.tables[0].rows[3][2] == "2 of 3"
+    assert content.tables[1].rows[1][1] == "2"
     assert pdf(content.pictures[0].figure)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from made_up import made_up, values
+from made_up import failed, made_up, values
 from PIL import Image
 
 from wganlib.experiments import cifar_convergence, cifar_samples, gp_v1, lsun_matrix, lsun_samples_128
@@ -73,9 +73,8 @@ def _row(table, name):
 
 def test_matrix_judges_every_cell_by_the_rule():
     # The best baseline is WGAN-GP's 20, so the limit is 30; training images are alike by 0.2, so samples may be by 0.35.
-    failed = {"outcome": "diverged", "frechet_classifier_distance": math.nan, "pairwise_ssim": math.nan}
     changes = {
-        ("dcgan", "no normalisation"): failed,
+        ("dcgan", "no normalisation"): failed("diverged") | {"pairwise_ssim": math.nan},
         ("dcgan", "gated"): {"frechet_classifier_distance": 30.0},  # not below the limit
         ("dcgan", "tanh"): {"frechet_classifier_distance": 29.9},
         ("lsgan", "gated"): {"pairwise_ssim": 0.36},
@@ -85,14 +84,14 @@ def test_matrix_judges_every_cell_by_the_rule():
     content = lsun_matrix.report(made_up("lsun_matrix", _cells(changes)))
     distances, similarities, against, _ = content.tables
     assert _row(distances, "baseline DCGAN") == ["baseline DCGAN", *(f"{d:.1f} success" for d in DISTANCES.values())]
-    assert _row(distances, "no normalisation")[1] == "diverged"
+    assert _row(distances, "no normalisation")[1] == "∞ diverged"
     assert _row(distances, "gated")[1:3] == ["30.0 far", "26.0 alike"]
     assert _row(distances, "tanh")[1:3] == ["29.9 success", "26.0 success"]
     assert _row(distances, "101-layer ResNet")[3] == "80.0 far, alike"
     assert _row(distances, "successes")[1:] == ["5 of 7", "6 of 7", "6 of 7", "7 of 7"]
     assert _row(distances, "the paper, by eye")[1:] == ["not all", "not all", "not all", "7 of 7"]
     assert _row(similarities, "gated")[1:] == ["0.20", "0.36", "0.20", "0.20"]
-    assert _row(similarities, "no normalisation")[1] == "–"
+    assert _row(similarities, "no normalisation")[1] == "1.00"
     assert _row(similarities, "training images")[1:] == ["0.20"] * 4
     assert values(content, "claimed") == [7]
     assert [values(content, "others", title) for title in ("DCGAN", "LSGAN", "WGAN, clipping")] == [[5], [6], [6]]
@@ -102,10 +101,9 @@ def test_matrix_judges_every_cell_by_the_rule():
 
 
 def test_matrix_compares_distances_on_the_same_networks():
-    # DCGAN's distances are WGAN-GP's times 1, 2, 4 where both ended: geometric mean 2, logarithms ln 2 apart.
+    # DCGAN's distances are WGAN-GP's times 1, 2, 4 where both have one: geometric mean 2, logarithms ln 2 apart.
     networks = list(load_plan(Path("params"), "demo").experiment("lsun_matrix").axes["networks"])
-    failed = {"outcome": "diverged", "frechet_classifier_distance": math.nan}
-    changes = {("dcgan", pair): failed for pair in networks[3:]}
+    changes = {("dcgan", pair): failed("out_of_memory") for pair in networks[3:]}
     changes |= {("dcgan", networks[i]): {"frechet_classifier_distance": 20.0 * 2**i} for i in range(3)}
     content = lsun_matrix.report(made_up("lsun_matrix", _cells(changes)))
     half = 4.30265 * math.log(2) / math.sqrt(3)
@@ -113,6 +111,17 @@ def test_matrix_compares_distances_on_the_same_networks():
     assert _row(content.tables[2], "DCGAN")[-2:] == [f"2.00 [{low:.2f}, {high:.2f}]", "3"]
     assert values(content, "ratio", "DCGAN") == pytest.approx([2.0])
     assert values(content, "ratio", "LSGAN") == pytest.approx([1.3])
+    # Four of DCGAN's cells have no result, so that nothing is said of all seven.
+    assert values(content, "others", "DCGAN") == []
+    assert _row(content.tables[0], "tanh")[1] == "no result"
+    assert _row(content.tables[0], "successes")[1] == "1 of 3"
+    assert _row(content.tables[2], "DCGAN")[1:5] == ["0", "2", "1", "0"]
+
+
+@pytest.mark.parametrize(("method", "shown"), [("dcgan", "∞"), (GP, "0.00")])
+def test_matrix_has_an_infinite_ratio_where_one_method_diverged(method, shown):
+    content = lsun_matrix.report(made_up("lsun_matrix", _cells({(method, "tanh"): failed("diverged")})))
+    assert _row(content.tables[2], "DCGAN")[-2:] == [shown, "7"]
 
 
 def test_matrix_without_a_baseline_that_ended_has_no_success():
@@ -128,13 +137,13 @@ def test_matrix_takes_each_seeds_own_limit_and_most_seeds_decide(with_seeds):
         better = entry.spec.seed == 2 and entry.labels["networks"] == "baseline DCGAN"
         lonely = entry.labels["networks"] == "gated" and entry.spec.seed == 1
         found = _cells({})(entry) | ({"frechet_classifier_distance": 10.0} if better else {})
-        return found | ({"outcome": "diverged"} if lonely else {})
+        return found | (failed("diverged") if lonely else {})
 
     content = lsun_matrix.report(made_up("lsun_matrix", scores, params=with_seeds("lsun_matrix", [0, 1, 2])))
     assert values(content, "limit") == [30.0, 30.0, 15.0]
     assert values(content, "claimed") == [7, 6, 1]
     assert _row(content.tables[0], "tanh")[4] == "20.0 ± 0.0 2 of 3"
-    assert _row(content.tables[0], "gated")[4] == "20.0 ± 0.0 1 of 3"
+    assert _row(content.tables[0], "gated")[4] == "∞ 1 of 3"
     assert _row(content.tables[0], "successes")[4] == "6 of 7"
 
 
@@ -206,16 +215,28 @@ def test_convergence_interpolates_between_logged_iterations_from_zero():
     assert list(clipping["seconds"]) == pytest.approx([2.5, 5.0, 7.5, 10.0, 15.0, 20.0])
 
 
-def test_convergence_leaves_out_runs_that_failed():
+@pytest.mark.parametrize(
+    ("outcome", "difference", "row", "pair"),
+    [("diverged", [4.0], "1.00", ["1", "4.00"]), ("out_of_memory", [], "–", ["0", "–"])],
+)
+def test_convergence_counts_a_diverged_run_as_the_worst_and_leaves_out_one_without_memory(outcome, difference, row, pair):
     def scores(entry):
-        failed = entry.labels["method"] == "gradient penalty (RMSProp)"
-        return {"outcome": "diverged", "classifier_score": 1.0} if failed else {"classifier_score": 5.0}
+        return failed(outcome) if entry.labels["method"] == "gradient penalty (RMSProp)" else {"classifier_score": 5.0}
 
     content = cifar_convergence.report(made_up("cifar_convergence", scores, _course, _history))
-    assert values(content, "adam_rmsprop") == []
+    assert values(content, "adam_rmsprop") == difference
     assert values(content, "adam_dcgan") == [0.0]
-    assert _row(content.tables[0], "gradient penalty (RMSProp)")[3:5] == ["0 of 1", "–"]
-    assert content.tables[1].rows[0][1:] == ["0", "–"]
+    # Neither a pace nor a stability of a run that did not end: the fastest is one of the others.
+    assert values(content, "first") == pytest.approx([2.0 - 12.5])
+    assert _row(content.tables[0], "gradient penalty (RMSProp)")[3:5] == ["0 of 1", row]
+    assert _row(content.tables[0], "gradient penalty (RMSProp)")[7:] == ["–"] * 3
+    assert content.tables[1].rows[0][1:] == pair
+
+
+def test_convergence_of_a_diverged_dcgan_meets_no_criterion():
+    scores = lambda e: failed("diverged") if e.labels["method"] == "DCGAN" else {}  # noqa: E731
+    content = cifar_convergence.report(made_up("cifar_convergence", scores, _course, _history))
+    assert not any(meets(r["criterion"], r["value"]) for r in content.findings.rows if r["quantity"] in ("first", "stability"))
 
 
 def test_convergence_controls_for_the_optimiser():
@@ -305,12 +326,21 @@ def test_versions_are_compared_on_the_same_seed():
     assert "beta1 0," in texts.rows[0][2]
 
 
-def test_a_failed_run_has_no_difference():
-    scores = lambda e: {"outcome": "diverged"} if e.spec.seed == 1 else {}  # noqa: E731
-    content = gp_v1.report(made_up("gp_v1", scores))
-    assert len(values(content, "difference", "ResNet")) == 2
+def test_a_run_without_memory_has_no_difference_and_a_diverged_one_the_largest():
+    def of(outcome):
+        # Seed 1's run with beta1 0.5 failed.
+        scores = lambda e: failed(outcome) if (e.spec.seed, e.spec.method.critic_optimizer.beta1) == (1, 0.5) else {}  # noqa: E731
+        return gp_v1.report(made_up("gp_v1", scores))
+
+    content = of("out_of_memory")
+    assert values(content, "difference", "ResNet") == [0.0, 0.0]
     assert content.tables[0].rows[2][2] == "2 of 3"
     assert content.pictures == []
+    content = of("diverged")
+    assert values(content, "difference", "ResNet") == [0.0, -4.0, 0.0]
+    assert values(content, "distance", "ResNet") == [0.0, math.inf, 0.0]
+    mean = next(row for row in content.tables[1].rows if row[:2] == ["ResNet", "mean"])
+    assert mean[3] == "∞"
 
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])

@@ -5,7 +5,7 @@ import math
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from made_up import made_up, values
+from made_up import failed, made_up, values
 
 from wganlib.experiments import wgan_generators, wgan_loss_quality, wgan_momentum
 from wganlib.experiments.wgan_loss_quality import interval, js_estimate
@@ -115,12 +115,10 @@ def test_a_diverged_run_has_no_last_half():
             return columns
         return {name: value[:50] if np.ndim(value) else value for name, value in columns.items()}
 
-    def scores(entry):
-        return {"outcome": "diverged"} if entry.labels["generator"] == MLPS else {}
-
-    content = loss_quality(cut, scores)
+    content = loss_quality(cut, lambda e: failed("diverged") if e.labels["generator"] == MLPS else {})
     assert math.isnan(values(content, "w_change")[0])
     assert math.isnan(values(content, "w_improvement")[0])
+    assert math.isnan(values(content, "js_correlation", f"GAN; {MLPS}")[0])
     correlations = [row for row in content.tables[0].rows if row[0] == MLPS]
     assert [row[1] for row in correlations] == ["WGAN", "GAN"]
 
@@ -188,14 +186,43 @@ def test_parameters_of_the_paper_s_generators():
     assert f"{dcgan:,} (DCGAN)" in content.tables[1].caption
 
 
-def test_a_gan_that_diverges_is_infinitely_worse():
-    def scores(entry):
-        failed = not is_wgan(entry) and entry.labels["generator"] == CONSTANT
-        return similar(entry) | ({"outcome": "diverged", "frechet_classifier_distance": None} if failed else {})
+NO_MEASURES = {"pairwise_ssim": None, "pairwise_ssim_standard_error": None, "pairwise_ssim_training": None}
 
-    content = wgan_generators.report(made_up("wgan_generators", scores, untrained))
+
+def generators_with(outcome, wgan=False):
+    """The report where GAN's runs, or WGAN's, failed with all but the DCGAN."""
+
+    def scores(entry):
+        chosen = is_wgan(entry) == wgan and entry.labels["generator"] != "DCGAN"
+        return similar(entry) | (failed(outcome) | NO_MEASURES if chosen else {})
+
+    return wgan_generators.report(made_up("wgan_generators", scores, untrained))
+
+
+def test_a_gan_that_diverges_is_infinitely_worse_and_has_collapsed():
+    content = generators_with("diverged")
     assert values(content, "ratio") == [math.inf]
-    assert content.tables[1].rows[3][-1] == "∞"
+    assert values(content, "collapse") == pytest.approx([1.0 - 0.30])
+    # The similarity of real images is that of the other runs.
+    assert values(content, "collapse_data") == pytest.approx([1.0 - 0.28])
+    assert content.tables[1].rows[3][4:] == ["1.000", "–", "0.280", "∞", "∞"]
+
+
+def test_a_gan_without_memory_is_compared_with_nothing():
+    content = generators_with("out_of_memory")
+    assert values(content, "ratio") == values(content, "collapse") == values(content, "collapse_data") == []
+    assert content.tables[1].rows[3][4:] == ["–"] * 5
+
+
+def test_a_wgan_that_diverges_meets_no_criterion():
+    content = generators_with("diverged", wgan=True)
+    for quantity, value in (("ratio", 0.0), ("collapse", 0.90 - 1.0)):
+        assert values(content, quantity) == pytest.approx([value])
+    assert values(content, "learnt", "MLP") == [math.inf]
+    assert values(content, "diverse", "MLP") == pytest.approx([1.0 - 0.28])
+    without = generators_with("out_of_memory", wgan=True)
+    assert [values(without, quantity) for quantity in ("ratio", "collapse")] == [[], []]
+    assert len(values(without, "learnt")) == 1
 
 
 def test_without_scores_of_the_untrained_generator_the_share_is_not_known():
@@ -234,6 +261,14 @@ def test_cosines_at_blow_ups_and_elsewhere():
     assert expected == {"RMSProp": 0.0, "Adam, β1 = 0": 0.0, "Adam, β1 = 0.5": None, "Adam, β1 = 0.9": None}
     assert content.tables[0].rows[3] == ["Adam, β1 = 0.9", "1 ok", "250", "0.50", "−0.20", "0.020", "4", "0.750", "0.008"]
     assert not any("blew up" in note for note in content.notes)
+
+
+def test_steps_of_a_run_without_memory_are_left_out():
+    chosen = "Adam, β1 = 0.9"
+    scores = lambda e: failed("out_of_memory") if e.labels["critic_optimiser"] == chosen else {}  # noqa: E731
+    content = wgan_momentum.report(made_up("wgan_momentum", scores, curves=momentum))
+    assert values(content, "negative", chosen) == []
+    assert content.tables[0].rows[3][1:3] == ["1 out_of_memory", "0"]
 
 
 def test_without_blow_ups_the_report_says_so():

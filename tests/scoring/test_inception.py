@@ -11,11 +11,15 @@ from test_measures import trained  # noqa: F401  (a fixture)
 
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
+from wganlib.judging.columns import COLUMNS
 from wganlib.scoring import formulas as scores
 from wganlib.scoring import inception
 from wganlib.scoring import scorer as scoring
+from wganlib.scoring.inception_scorer import INCEPTION_COLUMNS
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
+from wganlib.streams import stream
 from wganlib.training import runs
+from wganlib.training.networks import build_generator
 
 
 @pytest.fixture
@@ -59,6 +63,11 @@ def test_the_inception_path_end_to_end_on_a_stand_in(stand_in, trained, tmp_path
         expected.append(math.exp((part * np.log(part / part.mean(axis=0))).sum(axis=1).mean()))
     assert found["inception_score"] == pytest.approx(np.mean(expected), rel=1e-6)
     assert found["inception_score_split_std"] == pytest.approx(np.std(expected), rel=1e-5)
+    # Snapshots and the untrained generator have the score that heads reports, too.
+    untrained = build_generator(spec, stream(spec.seed, "init")).eval()
+    p_untrained, _ = outputs(torch.cat(list(scoring._samples(untrained, spec, how))))
+    assert found["untrained_inception_score"] == pytest.approx(scores.inception_formula(p_untrained, 2)[0], rel=1e-6)
+    assert set(found["snapshots"]["2"]) == {*COLUMNS["classifier"][:4], *INCEPTION_COLUMNS}
     biased = StandIn()(((samples[:4] + 1) * 127.995).floor().expand(-1, 3, -1, -1))
     assert not np.allclose(biased.detach().numpy(), p[:4], rtol=1e-2)
     assert found["frechet_inception_distance"] == pytest.approx(whole, rel=2e-3)  # digits are dequantised anew

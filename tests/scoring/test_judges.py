@@ -16,6 +16,7 @@ from wganlib.datasets.loading import load
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json
+from wganlib.judging.columns import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas as scores
 from wganlib.scoring import scorer as scoring
@@ -134,10 +135,10 @@ def test_snapshots_and_the_untrained_generator_get_all_scores_where_asked(digits
     scoring.score_run(spec, how(measures=names), folder, digits_classifier, 1)
     plain = read_json(folder / "scores.json")
     assert "untrained" not in plain
-    assert all(set(found) == set(scoring.Score._fields) for found in plain["snapshots"].values())
+    assert all(set(found) == set(COLUMNS["classifier"][:4]) for found in plain["snapshots"].values())
     scoring.score_run(spec, how(measures=names, snapshot_measures=True), folder, digits_classifier, 1)
     full = read_json(folder / "scores.json")
-    assert full["snapshots"]["2"] == {name: plain[name] for name in (*scoring.Score._fields, "measures")}
+    assert full["snapshots"]["2"] == {name: plain[name] for name in (*COLUMNS["classifier"][:4], "measures")}
     assert full["snapshots"]["1"]["measures"].keys() == plain["measures"].keys()
     assert full["snapshots"]["1"]["measures"] != plain["measures"]
     assert full["untrained"]["classifier_score"] == plain["untrained_classifier_score"]
@@ -159,13 +160,13 @@ def test_snapshots_and_the_untrained_generator_get_all_scores_where_asked(digits
         assert full["untrained"]["measures"][name] == pytest.approx(estimate._asdict(), rel=1e-5)
 
 
-def test_inception_scores_snapshots_where_asked(stand_in, digits_classifier, tmp_path):  # noqa: F811
+def test_inception_scores_snapshots_and_the_untrained_generator(stand_in, digits_classifier, tmp_path):  # noqa: F811
     asked = how(network="inception", inception_sha256=stand_in[1], snapshot_measures=True)
     scoring.make_classifier(ClassifierSpec(dataset=DIGITS, epochs=1, seed=0), asked, tmp_path / "c", 1)
     spec, folder = trained_run(tmp_path, snapshots=(1, 2))
     scoring.score_run(spec, asked, folder, tmp_path / "c", 1)
     found = read_json(folder / "scores.json")
-    assert set(found["snapshots"]["1"]) == set(found["untrained"]) == {*scoring.Score._fields, *INCEPTION_COLUMNS}
+    assert set(found["snapshots"]["1"]) == set(found["untrained"]) == {*COLUMNS["classifier"][:4], *INCEPTION_COLUMNS}
     assert found["snapshots"]["2"]["inception_score"] == found["inception_score"]
     assert found["snapshots"]["1"]["inception_score"] != found["inception_score"]
 
@@ -178,7 +179,7 @@ def test_a_diverged_run_s_missing_snapshots_fail_and_its_untrained_generator_is_
     scoring.score_run(spec, asked, folder, digits_classifier, 1)
     found = read_json(folder / "scores.json")
     assert (found["outcome"], found["measures"]) == ("diverged", None)
-    assert found["snapshots"]["6"] == scoring.FAILED._asdict() | {"measures": None}
+    assert found["snapshots"]["6"] == COLUMNS["classifier"].named(scoring.FAILED) | {"measures": None}
     assert found["untrained"]["measures"]["pairwise_ssim"]["value"] > 0
     assert (folder / "progress.png").read_bytes().startswith(b"\x89PNG")
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from wganlib.datasets.loading import load
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
+from wganlib.judging.failures import WORST
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import diversity
 from wganlib.scoring import formulas as scores
@@ -270,6 +271,7 @@ def test_a_run_is_measured_with_errors_and_counts(trained):
         "mode_coverage",
         "mode_divergence",
     }
+    assert {name for name in found if not name.endswith("_training")} <= set(WORST)
     for value in found.values():
         assert value.keys() == {"value", "standard_error", "num_samples"}
         assert value["num_samples"] in (100, 200)
@@ -341,6 +343,7 @@ def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
         scoring.score_run(spec, how, folder, None, 1)
         found = json.loads((folder / "scores.json").read_text())
         assert set(found["measures"]) == wanted
+        assert {name for name in wanted if not name.endswith("_held_out")} <= set(WORST)
         assert found["outcome"] == "ok"
         # A generator three steps old is far from the data; nor are its samples compared with themselves.
         assert all(value["value"] > 0.02 for name, value in found["measures"].items() if "held_out" not in name)

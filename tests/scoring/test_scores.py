@@ -156,7 +156,7 @@ def test_a_diverged_run_scores_one_without_a_distance(classifier_folder, tmp_pat
     assert (folder / "samples.png").stat().st_size > 0
 
 
-def test_a_run_that_ran_out_of_memory_scores_as_a_diverged_one(classifier_folder, tmp_path, monkeypatch):
+def test_a_run_that_ran_out_of_memory_has_the_scores_of_a_failure(classifier_folder, tmp_path, monkeypatch):
     spec, original = make_spec(snapshots=(2, 6)), Trainer.step
 
     def starved(self, logged=False):

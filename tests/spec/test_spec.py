@@ -238,7 +238,12 @@ def test_two_experiments_share_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("file", "keys", "value", "words"),
     [
-        ("experiments/table2.yaml", "settings.thresholds", [1.0, 3.0, 2.0], ["thresholds must increase", "[1.0, 3.0, 2.0]"]),
+        (
+            "experiments/table2.yaml",
+            "settings.thresholds",
+            [1.0, 3.0, 2.0],
+            ["demo: thresholds: must increase", "[1.0, 3.0, 2.0]"],
+        ),
         ("experiments/table2.yaml", "settings.thresholdz", [1.0], ["thresholdz", "did you mean 'thresholds'"]),
         ("experiments/table2.yaml", "groups.runs.methods", ["wgan_gp", "wgan_gq"], ["unknown option 'nonsaturating_gan'"]),
         (
@@ -261,7 +266,12 @@ def test_two_experiments_share_a_run(tmp_path):
         ("experiments/check.yaml", "scales.demo.seeds", [], ["seeds", "at least 1"]),
         ("experiments/table2.yaml", "scales.demo.seeds", [0, 1], ["table2 needs", "exactly one seed"]),
         ("experiments/table2.yaml", "scales.demo.settings.primary_threshold", 4.2, ["primary_threshold must be one of", "4.2"]),
-        ("experiments/table2.yaml", "scales.demo.settings", {}, ["table2 needs settings.primary_threshold"]),
+        (
+            "experiments/table2.yaml",
+            "scales.demo.settings",
+            {},
+            ["demo: primary_threshold: required key is missing"],
+        ),
         ("experiments/table2.yaml", "scales.demo.only", {"method": ["wgan_gp"]}, ["exactly two methods, found 1"]),
         (
             "experiments/table2.yaml",

@@ -30,9 +30,9 @@ def scored(snapshots: pd.DataFrame, method: str, score: str) -> pd.DataFrame:
     return rows.groupby(SETTINGS)[score].agg(["mean", "std", "count"]).reset_index()
 
 
-def choose(settings: pd.DataFrame) -> Choice:
+def choose(tried: pd.DataFrame) -> Choice:
     """The settings of the best mean score; ties go to fewer iterations, then to the smaller rate."""
-    order = settings.sort_values(
+    order = tried.sort_values(
         ["mean", "generator_iteration", "learning_rate", "critic_factor"], ascending=[False, True, True, True]
     )
     best = order.iloc[0]
@@ -50,7 +50,7 @@ def report(tables: Tables) -> Content:
     """Scores at all settings with each method's best, and the threshold that follows from these."""
     c, runs = tables.columns, tables.runs
     scores = {method: scored(tables.snapshots, method, c.score) for method in tables.options("method")}
-    choices = {method: choose(settings) for method, settings in scores.items()}
+    choices = {method: choose(tried) for method, tried in scores.items()}
     untrained = float(runs[c.untrained].mean())
     numbers = {
         "score": c.title,
@@ -62,10 +62,10 @@ def report(tables: Tables) -> Content:
     return Content(template="pilot", numbers=numbers)
 
 
-def _method(title: str, settings: pd.DataFrame, choice: Choice) -> dict[str, Any]:
-    iterations = sorted(int(i) for i in settings["generator_iteration"].unique())
+def _method(title: str, tried: pd.DataFrame, choice: Choice) -> dict[str, Any]:
+    iterations = sorted(int(i) for i in tried["generator_iteration"].unique())
     lines = []
-    for (rate, factor), rows in settings.groupby(["learning_rate", "critic_factor"], sort=True):
+    for (rate, factor), rows in tried.groupby(["learning_rate", "critic_factor"], sort=True):
         by_iteration = rows.set_index("generator_iteration")
         cells = [
             {

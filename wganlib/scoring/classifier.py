@@ -176,10 +176,9 @@ def load(spec: ClassifierSpec, path: Path) -> Network:
     return classifier.eval()
 
 
-def outputs(
-    classifier: Network, batches: Iterable[Tensor], device: torch.device
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def outputs(classifier: Network, batches: Iterable[Tensor]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probabilities [N, classes] and features [N, D] of images given in batches; one pass, nothing kept but the results."""
+    device = next(classifier.parameters()).device
     probabilities, features = [], []
     with torch.no_grad():
         for images in batches:

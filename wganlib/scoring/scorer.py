@@ -79,7 +79,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     network, accuracy = classifiers.train(spec, learnt, device)
     images = load_images(spec.judged) if spec.judged else learnt
     draws = stream(spec.seed, "scoring")
-    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws), device)
+    _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
     reference = formulas.moments(features)
     moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
     scorer = None
@@ -88,7 +88,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         moments |= scorer.set_reference(_whole(images, scoring.batch_size, draws), spec.seed)
 
     def scored(batches: list[Tensor]) -> dict[str, float | None]:
-        score = _scored(*classifiers.outputs(network, batches, device), reference, scoring, spec.seed)
+        score = _scored(*classifiers.outputs(network, batches), reference, scoring, spec.seed)
         return _named(score) | (scorer.scores(batches, spec.seed) if scorer else {})
 
     def real(part: Tensor) -> dict[str, float | None]:
@@ -207,8 +207,8 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str, de
 class Scorer:
     """What scores a run's generators, loaded once for all of them: the classifier, Inception, the data that measures need."""
 
-    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None, device: torch.device):
-        self.spec, self.scoring, self.device = spec, scoring, device
+    def __init__(self, spec: Spec, scoring: ScoringSpec, folder: Path | None, device: torch.device = CPU):
+        self.spec, self.scoring = spec, scoring
         self.network: classifiers.Network | None = None
         self.inception: InceptionScorer | None = None
         if folder is None:
@@ -240,7 +240,7 @@ class Scorer:
             return {}, None
         if generator is None:
             return _named(FAILED), None
-        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring), self.device)
+        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring))
         return _named(_scored(*outputs, self.reference, self.scoring, self.spec.seed)), outputs
 
     def _inception_scores(self, generator: nn.Module | None) -> dict[str, Any]:
@@ -276,7 +276,7 @@ class Scorer:
         draws = stream(self.spec.seed, "scoring")
         rows = torch.randperm(len(self.data.train), generator=draws)[: self.scoring.num_samples]
         real = (self.data.preprocess(self.data.train[part], draws) for part in _split(rows, self.scoring.batch_size))
-        return classifiers.outputs(self.network, real, self.device)[1]
+        return classifiers.outputs(self.network, real)[1]
 
 
 def _over_time(scorer: Scorer, generators: Generators) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""Settings are typed, and refused with file and key when the plan is read; so is a report that nothing makes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, copy_params, edit_yaml
+
+from wganlib.errors import WganlibError
+from wganlib.experiments.settings import SETTINGS
+from wganlib.planning.plan import load_plan
+
+MODULES = REPOSITORY / "wganlib/experiments"
+
+
+def refusal(params: Path, scale: str = "demo") -> str:
+    with pytest.raises(WganlibError) as error:
+        load_plan(params, scale)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_a_module_reads_the_settings_that_are_described_and_no_others(name):
+    read = re.findall(r'settings\["(\w+)"\]', (MODULES / f"{name}.py").read_text(encoding="utf-8"))
+    # The figures of Lipschitz GANs ask for the ranges of both axes by a loop over their letters.
+    looped = {"x", "y"} if 'settings[name]), n) for name, n in zip("xy"' in (MODULES / f"{name}.py").read_text() else set()
+    assert set(read) | looped == set(SETTINGS[name].model_fields)
+
+
+def test_no_other_module_reads_settings():
+    for path in MODULES.glob("*.py"):
+        if path.stem not in (*SETTINGS, "settings"):
+            assert 'settings["' not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "words"),
+    [
+        ("gp_fig1a", "settings", {"grid": 128, "limit": 3.0}, "settings at scale demo: samples: required key is missing"),
+        ("gp_fig1a", "settings.sampels", 1, "settings at scale demo: sampels: unknown key; did you mean 'samples'?"),
+        ("gp_fig1a", "settings.grid", "128", "settings at scale demo: grid: Input should be a valid integer"),
+        ("gp_fig1a", "settings.limit", -1.0, "settings at scale demo: limit: Input should be greater than 0, found -1.0"),
+        (
+            "gp_v1",
+            "settings.versions",
+            [{"what": "a", "v1": "b"}],
+            "demo: versions.0.v3: required key is missing",
+        ),
+        ("lgan_fig1", "settings.x", [2.0, -2.0], "settings at scale demo: x: must increase, found [2.0, -2.0]"),
+        ("lgan_table1", "settings.boxes", [], "settings at scale demo: boxes"),
+        ("wgan_momentum", "scales.demo.settings", {"blow_up_windw": 50}, "settings at scale demo: blow_up_windw: unknown key"),
+        # At every scale, not at the one alone that is planned.
+        ("wgan_momentum", "scales.paper.settings", {"blow_up_window": 0}, "settings at scale paper: blow_up_window"),
+        ("elu", "settings", {"grid": 3}, "settings at scale demo: grid: unknown key; remove it"),
+        ("table2", "settings.main_thresholds", [1.0, 1.2], "main_thresholds must be among thresholds, found [1.0, 1.2]"),
+        (
+            "cifar_samples",
+            "scales.demo.settings.classes",
+            ["0"],
+            "cifar_samples needs a name for each of the data's 10",
+        ),
+        (
+            "lgan_stability",
+            "settings.figure_weight",
+            "7",
+            "lgan_stability needs one of its axis 'weight' as",
+        ),
+        ("lsun_matrix", "settings.baseline", "baseline", "lsun_matrix needs one of its axis 'networks' as settings.baseline"),
+        ("lsun_matrix", "scales.demo.scoring", {}, "lsun_matrix needs the measure 'similarity' in scoring.measures, found []"),
+        ("wgan_loss_quality", "scales.demo.median_iterations", None, "wgan_loss_quality needs median_iterations"),
+        ("pilot", "scales.demo.grid", None, "pilot needs a grid, and snapshots of every run"),
+        ("table2", "scales.demo.architectures", "base", "table2 needs a number of architectures"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_with_file_and_key(tmp_path, name, key, value, words):
+    params = copy_params(tmp_path)
+    edit_yaml(params / f"experiments/{name}.yaml", **{key: value})
+    text = refusal(params)
+    assert text.startswith(f"{params}/experiments/{name}.yaml: ")
+    assert words in text
+
+
+def test_a_report_that_no_module_makes_is_refused(tmp_path):
+    params = copy_params(tmp_path)
+    (params / "experiments/elu.yaml").rename(params / "experiments/elo.yaml")
+    assert refusal(params) == (
+        f"{params}/experiments/elo.yaml: there is no module wganlib/experiments/elo.py: add it, with `report(tables)`, or set "
+        "report to false"
+    )
+    edit_yaml(params / "experiments/elo.yaml", report=False)
+    assert "elo" in load_plan(params, "demo").experiments
