@@ -9,7 +9,8 @@ from conftest import REPOSITORY
 
 import wganlib.training.engine
 import wganlib.training.trainer
-from wganlib.collecting.tables import collect, read_table
+from wganlib.collecting.collect import collect
+from wganlib.collecting.tables import read_table
 from wganlib.judging.baseline import compare, load_baseline
 from wganlib.methods import constraints, objectives
 from wganlib.planning.plan import load_plan
