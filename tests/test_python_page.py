@@ -91,6 +91,8 @@ def test_the_project_s_runs(tmp_path, monkeypatch, capsys):
     with torch.no_grad():
         again = library.load_generator(str(names["run"]))(torch.zeros(2, 128))
     assert not names["generator"].training
+    by_key = library.load_generator(names["run"].name)(torch.zeros(2, 128))
+    assert torch.equal(again, by_key)
     assert torch.equal(again, names["generator"](torch.zeros(2, 128)))
     with pytest.raises(WganlibError, match=r"results/demo/table2/runs\.csv: no such file"):
         exec(read, names)
