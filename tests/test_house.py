@@ -77,6 +77,12 @@ def test_imports_lead_down(file):
         assert there != "experiments" or target == "experiments/__init__.py", f"wganlib/{file}:{line} imports an experiment"
 
 
+def test_imports_by_name_are_those_of_plug_ins():
+    """Experiments by the plan and by what collects and reports, loaders of data sets, and the names that `wganlib` offers."""
+    calls = {file for file, path in FILES.items() if re.search(r"\bimport_module\(|__import__", path.read_text())}
+    assert calls == {"__init__.py", "collecting/collect.py", "datasets/loading.py", "planning/plan.py"}
+
+
 def test_no_circle_between_files():
     edges = {file: {target for _, target in imports(path)} for file, path in FILES.items()}
     done: set[str] = set()

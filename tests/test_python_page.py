@@ -83,11 +83,16 @@ def test_the_project_s_runs(tmp_path, monkeypatch, capsys):
     assert len(lines) == 4
     assert all(re.fullmatch(r"results/runs/digits16-random_set-\S+ ok \d\.\d+", line) for line in lines)
     assert names["scores"] == json.loads((names["run"] / "scores.json").read_text())
+    monkeypatch.setattr("wganlib.api.make_classifier", None)  # it is there
+    exec(train, names)
+    assert capsys.readouterr().out.splitlines() == lines
     exec(sample, names)
     assert names["images"].shape == (64, 1, 16, 16)
     with torch.no_grad():
         again = library.load_generator(str(names["run"]))(torch.zeros(2, 128))
     assert not names["generator"].training
+    by_key = library.load_generator(names["run"].name)(torch.zeros(2, 128))
+    assert torch.equal(again, by_key)
     assert torch.equal(again, names["generator"](torch.zeros(2, 128)))
     with pytest.raises(WganlibError, match=r"results/demo/table2/runs\.csv: no such file"):
         exec(read, names)
@@ -97,6 +102,9 @@ def test_the_project_s_runs(tmp_path, monkeypatch, capsys):
     assert len(table) == 4
     assert sorted(table["run"]) == sorted(path.name for path in (tmp_path / "results/runs").iterdir())
     assert library.read_results("table2").equals(table)
+    (tmp_path / "results/demo").rename(tmp_path / "elsewhere")
+    assert library.read_results("table2", "elsewhere", tmp_path).equals(table)
+    (tmp_path / "elsewhere").rename(tmp_path / "results/demo")
     with pytest.raises(
         WganlibError, match="unknown experiment in results/demo 'tabel2': allowed are table2; did you mean 'table2'"
     ):
@@ -108,6 +116,7 @@ def test_train_takes_plain_data_and_answers_mistakes_in_a_line(tmp_path):
     data = json.loads(spec.canonical())
     folder = library.train(data, tmp_path / "results", device="cpu")
     assert folder == tmp_path / "results/runs" / spec.key
+    assert (folder / "provenance.json").exists()
     assert library.train(spec, str(tmp_path / "results")) == folder
     with pytest.raises(WganlibError, match=r"^spec: method: required key is missing$"):
         library.train({name: value for name, value in data.items() if name != "method"}, tmp_path)

@@ -36,12 +36,14 @@ _NAMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _PARTS:
-        return import_module(f"{_PARTS[name]}.{name}")
-    if name in _NAMES:
-        return getattr(import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'wganlib' has no attribute {name!r}")
+if not TYPE_CHECKING:  # else a misspelt name would be any to a type checker
+
+    def __getattr__(name: str) -> Any:
+        if name in _PARTS:
+            return import_module(f"{_PARTS[name]}.{name}")
+        if name in _NAMES:
+            return getattr(import_module(_NAMES[name]), name)
+        raise AttributeError(f"module 'wganlib' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What `import wganlib` offers of the project's commands: train, score, read. The page of it is docs/python.md."""
+"""What `import wganlib` offers of the project's commands: train, score, read. Its page is docs/python.md."""
 
 from pathlib import Path
 from typing import Any
@@ -8,48 +8,69 @@ from torch import nn
 
 from wganlib import layout
 from wganlib.collecting.tables import LEAST_COLUMNS, read_table
-from wganlib.errors import WganlibError, parse, unknown
+from wganlib.errors import unknown
 from wganlib.files import read_json
 from wganlib.planning.plan import configured_scale
 from wganlib.scoring.scorer import make_classifier, score_run
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
+from wganlib.spec.stack import StackSpec, parse_training
 from wganlib.training import runs
 
 
-def train(spec: Spec | dict[str, Any], results: Path | str = "results", *, device: str = "auto", threads: int = 1) -> Path:
-    """Train a run, or go on from its checkpoint; returns its folder. A run that is there already is left as it is.
+def train(
+    spec: Spec | StackSpec | dict[str, Any], results: Path | str = "results", *, device: str = "auto", threads: int = 1
+) -> Path:
+    """Train a run or a stack, or go on from its checkpoint; returns its folder. What is there already is left as it is.
 
-    spec: of a plan's `runs`, or the same as plain data, see docs/own-method.md.
+    spec: of a plan's `runs` or `stacks`, or the same as plain data, see docs/own-method.md.
 
     Raises:
-        WganlibError: the spec is wrong, its data are missing, or another process trains the run.
+        WganlibError: the spec is wrong, its data are missing, or another process trains it.
     """
-    run = spec if isinstance(spec, Spec) else parse(Spec, spec, "spec")
-    runs.train(run, Path(results), device=device, threads=threads)
-    return layout.run_folder(Path(results), run.key)
+    what = spec if isinstance(spec, Spec | StackSpec) else parse_training(spec, "spec")
+    runs.train(what, Path(results), device=device, threads=threads)
+    return what.folder(Path(results))
 
 
 def score(
-    run: Path | str, scoring: ScoringSpec, classifier: ClassifierSpec | None = None, *, threads: int = 1
+    run: Path | str,
+    scoring: ScoringSpec,
+    classifier: ClassifierSpec | None = None,
+    *,
+    device: str = "auto",
+    threads: int = 1,
 ) -> dict[str, Any]:
-    """Score a trained run by its folder; returns what `scores.json` in it holds, see docs/scores.md.
+    """Score a trained run by its folder; returns what `scores.json` in it holds then, see docs/scores.md.
 
-    scoring, classifier: a plan's `scoring_of(key)` and `classifier_of(key)`, or of your own. The classifier is trained where
-    the results do not have it yet.
+    scoring, classifier: a plan's `scoring_of(key)` and `classifier_of(key)`, or your own. The classifier is trained where the
+    results do not have it yet.
 
     Raises:
         WganlibError: the run is missing or damaged, or cannot be scored so.
     """
-    folder = Path(run)
-    judge = None
+    folder, chosen = Path(run), runs.choose_device(device)
+    spec, judge = runs.run_in(folder).spec, None
     if classifier is not None:
         judge = layout.classifier_folder(folder.parent.parent, classifier.key)
-        if not all((judge / name).exists() for name in layout.CLASSIFIER_FILES):
-            make_classifier(classifier, scoring, judge, threads)
-    score_run(_spec_of(folder), scoring, folder, judge, threads)
+        if not runs.is_complete(judge, layout.CLASSIFIER_FILES):
+            make_classifier(classifier, scoring, judge, threads, chosen)
+    score_run(spec, scoring, folder, judge, threads, chosen)
     scores: dict[str, Any] = read_json(folder / "scores.json")
     return scores
+
+
+def load_generator(run: Path | str, results: Path | str = "results") -> nn.Module:
+    """A trained run's generator in `eval` mode, on the CPU: noise [N, *generator.inputs] -> examples [N, ...].
+
+    run: the run's folder, or its key below `results`, also of a run in a stack. A conditional generator takes labels [N] as its
+    second argument.
+
+    Raises:
+        WganlibError: no such run, one whose generator has no network, or damaged weights.
+    """
+    trained = runs.run_in(Path(run)) if Path(run).is_dir() else runs.find_run(Path(results), str(run))
+    return trained.generator()
 
 
 def read_results(
@@ -63,27 +84,8 @@ def read_results(
         WganlibError: the experiment has not been collected there, or the table is damaged.
     """
     scale = scale or configured_scale(Path(params))
-    path = layout.table_folder(Path(results), scale, experiment) / "runs.csv"
-    collected = {file.parent.name for file in path.parents[1].glob("*/runs.csv")}
+    folder = layout.table_folder(Path(results), scale, experiment)
+    collected = {path.parent.name for path in folder.parent.glob("*/runs.csv")}
     if collected and experiment not in collected:
-        raise unknown(f"experiment in {path.parents[1]}", experiment, collected)
-    return read_table(path, LEAST_COLUMNS)
-
-
-def load_generator(run: Path | str) -> nn.Module:
-    """A trained run's generator in `eval` mode by the run's folder: noise [N, *generator.inputs] -> examples [N, ...].
-
-    A conditional one takes labels [N] as its second argument.
-
-    Raises:
-        WganlibError: no such run, one whose generator has no network, or damaged weights.
-    """
-    folder = Path(run)
-    return runs.load_generator(folder, _spec_of(folder))
-
-
-def _spec_of(folder: Path) -> Spec:
-    path = folder / "spec.json"
-    if not path.exists():
-        raise WganlibError(f"{folder}: no such run; train it first, with `wganlib train SPEC` or wganlib.train(spec)")
-    return parse(Spec, read_json(path), str(path))
+        raise unknown(f"experiment in {folder.parent}", experiment, collected)
+    return read_table(folder / "runs.csv", LEAST_COLUMNS)

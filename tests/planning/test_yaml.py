@@ -156,6 +156,7 @@ def test_a_second_seed_list_in_an_experiment_is_refused_where_it_stands(tmp_path
 REPEATED = [
     ('{"a": 1,\n "b": {"a": 2},\n "a": 3}', "a", 3),
     ('[{"a": {"b": 1,\n"c": [{"b": 2}],\n\n"b": "}{\\"b\\":"}}]', "b", 4),
+    ('{"a": "b",\n"b": "b",\n"b": 2}', "b", 3),
     ('{"seed": 1, "s\\u0065ed": 2}', "seed", 1),
     ('{"a:": "\\\\", "b": {"x": "a:"},\n"a:" : 2}', "a:", 2),
 ]
