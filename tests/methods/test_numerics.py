@@ -133,11 +133,13 @@ def test_a_raised_version_gives_another_key_to_the_runs_of_its_part_and_to_no_ot
         assert {name for name, version in now.numerics.items() if version != spec.numerics[name]} == {part} & set(spec.numerics)
 
 
-def test_records_stacks_classifiers_and_scores_carry_their_versions(monkeypatch):
+def test_records_optimisers_stacks_classifiers_and_scores_carry_their_versions(monkeypatch):
     record = RECORDS["critic_values"]
     monkeypatch.setitem(RECORDS, "critic_values", record._replace(version=5))
     both = make_spec(record=("critic_values", "held_out_loss"))
     assert both.numerics == make_spec().numerics | {"record:critic_values": 5, "record:held_out_loss": 1}
+    sgd = {"name": "sgd", "learning_rate": 1e-3}
+    assert make_spec(**{"method.generator_optimizer": sgd}).numerics == make_spec().numerics | {"optimizer:sgd": 1}
     monkeypatch.setattr(StackSpec, "version", 6)
     assert StackSpec(runs=(golden_spec("toy 3x512"),)).numerics == {"stack": 6}
     monkeypatch.setattr(scoring.ClassifierSpec, "version", 7)
