@@ -268,6 +268,12 @@ def test_a_server_without_ranges_sends_all_again_and_a_whole_part_is_enough(serv
     assert path.read_bytes() == server.content
 
 
+def test_what_needs_an_account_is_not_said_to_be_fetched(root):  # noqa: F811
+    with pytest.raises(WganlibError, match=r"train_data_batch_1\.npz is missing; put the files of") as error:
+        load(spec_of("imagenet32"))
+    assert "data fetch" not in str(error.value)
+
+
 def test_a_wrong_checksum_keeps_nothing(server, tmp_path):
     with pytest.raises(WganlibError, match=r"md5 [0-9a-f]{32}, expected 0000; what was downloaded is deleted"):
         fetch.download(server.url, tmp_path / "file.bin", "md5:0000", "by hand")

@@ -11,10 +11,11 @@ from conftest import BIN, make_spec, wganlib
 from PIL import Image
 from scipy import stats
 
-from wganlib.datasets import DATASETS, text, toys
+from wganlib.datasets import DATASETS, text
 from wganlib.datasets import reading as files
 from wganlib.datasets.dataset import scaled
 from wganlib.datasets.loading import load
+from wganlib.datasets.sources import there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.training import runs
@@ -164,7 +165,7 @@ def test_scalings_are_the_papers_formulas():
 
 def test_toys_have_their_centres_and_spreads():
     stream = torch.Generator().manual_seed(0)
-    points = toys.gaussians8(8000, stream).double()
+    points = draws("gaussians8")[0](8000, stream).double()
     angles = torch.atan2(points[:, 1], points[:, 0])
     mode = torch.round(angles / (torch.pi / 4)).long() % 8
     assert torch.bincount(mode, minlength=8).tolist() == pytest.approx([1000] * 8, abs=120)
@@ -173,7 +174,7 @@ def test_toys_have_their_centres_and_spreads():
         centre = torch.tensor([np.cos(k * np.pi / 4), np.sin(k * np.pi / 4)]) * 2 / 1.414
         assert torch.allclose(own.mean(dim=0), centre, atol=0.002)
         assert torch.allclose(own.std(dim=0), torch.full((2,), 0.02 / 1.414, dtype=torch.float64), rtol=0.1)
-    grid = toys.gaussians25(stream).double() * 2.828 / 2
+    grid = load(spec_of("gaussians25")).train.double() * 2.828 / 2
     cell = grid.round()
     _, counts = torch.unique(cell, dim=0, return_counts=True)
     assert counts.tolist() == [4000] * 25
@@ -184,7 +185,7 @@ def test_toys_have_their_centres_and_spreads():
 def test_the_swiss_roll_is_scikit_learn_s():
     from sklearn.datasets import make_swiss_roll
 
-    ours = toys.swiss_roll(20_000, torch.Generator().manual_seed(0)).numpy()
+    ours = draws("swiss_roll")[0](20_000, torch.Generator().manual_seed(0)).numpy()
     theirs = make_swiss_roll(20_000, noise=0.25, random_state=0)[0][:, [0, 2]] / 7.5
     for projection in (lambda p: np.hypot(p[:, 0], p[:, 1]), lambda p: p[:, 0], lambda p: p[:, 1]):
         assert stats.ks_2samp(projection(ours), projection(theirs)).pvalue > 0.001
@@ -304,6 +305,16 @@ def test_a_run_records_the_content_hash_and_the_resizing_library(root, tmp_path)
     loaded = load(spec.dataset)
     assert known["data_sha256"] == loaded.sha256
     assert known["pillow"] == loaded.notes["pillow"]
+
+
+def test_what_is_there_is_known_by_the_files_of_each_row(root):
+    names = ("digits", "gaussians8", "image_folder", "cifar10", "cifar10_pairs", "flowers102", "imagenet32")
+    assert [there(name) for name in names] == [True] * 3 + [False] * 4
+    official.cifar10(root)
+    assert [there(name) for name in names] == [True] * 5 + [False] * 2
+    official.flowers102(root, False)  # the smaller copy alone
+    official.imagenet32(root)
+    assert all(there(name) for name in names)
 
 
 def test_the_commands_list_and_verify(root):

@@ -4,6 +4,7 @@ Where numbers changed on purpose, raise the `version` of the part that changed t
 `python -m pytest tests/methods/test_numerics.py --record` writes the lines of those cases alone, on any processor.
 """
 
+import dataclasses
 import json
 from typing import get_args
 
@@ -15,9 +16,13 @@ from conftest import REPOSITORY, make_data, make_spec
 from test_architectures import CONSTRAINTS, small_spec
 
 from wganlib.architectures import ArchitectureSpec
+from wganlib.datasets import DATASETS
 from wganlib.methods.constraints import FORMS
-from wganlib.methods.method import ConstraintSpec, OptimizerSpec
+from wganlib.methods.method import ConstraintSpec, OptimizerSpec, TopKBuffer
 from wganlib.methods.objectives import OBJECTIVES
+from wganlib.spec import scoring
+from wganlib.spec.run import RECORDS, Spec
+from wganlib.spec.stack import StackSpec
 from wganlib.training.trainer import Trainer
 
 GOLDEN = REPOSITORY / "tests/golden.jsonl"
@@ -91,11 +96,59 @@ def members(union):
     return get_args(get_args(union)[0])
 
 
+def name_of(member, key):
+    return get_args(member.model_fields[key].annotation)[0]
+
+
+ROWS = {
+    **{f"objective:{name}": (OBJECTIVES, name) for name in OBJECTIVES},
+    **{f"penalty:{name}": (FORMS, name) for name, form in FORMS.items() if form.version is not None},
+    **{f"dataset:{name}": (DATASETS, name) for name in DATASETS},
+}
+CLASSES = {
+    "training": Spec,
+    "penalty:buffer": TopKBuffer,
+    **{f"constraint:{name_of(m, 'kind')}": m for m in members(ConstraintSpec)},
+    **{f"optimizer:{name_of(m, 'name')}": m for m in members(OptimizerSpec) if m.version is not None},
+    **{f"architecture:{name_of(m, 'family')}": m for m in members(ArchitectureSpec)},
+}
+SPECS = [golden_spec(case) for case in CASES]
+
+
 def test_every_trained_part_has_a_golden_trajectory(golden):
-    wanted = {f"objective:{name}" for name in OBJECTIVES} | {"penalty:buffer"}
-    wanted |= {f"constraint:{get_args(m.model_fields['kind'].annotation)[0]}" for m in members(ConstraintSpec)}
-    wanted |= {f"penalty:{name}" for name, form in FORMS.items() if form.version is not None}
-    wanted |= {f"optimizer:{get_args(m.model_fields['name'].annotation)[0]}" for m in members(OptimizerSpec) if m.version}
-    wanted |= {f"architecture:{get_args(m.model_fields['family'].annotation)[0]}" for m in members(ArchitectureSpec)}
-    assert wanted <= {key for case in CASES for key in golden_spec(case).numerics}
+    trained = {part for part in (*ROWS, *CLASSES) if not part.startswith("dataset:")}
+    assert trained == {part for spec in SPECS for part in spec.numerics if not part.startswith("dataset:")}
     assert set(golden) == set(CASES), "tests/golden.jsonl holds cases that are no more, or lacks some"
+
+
+@pytest.mark.parametrize("part", [*ROWS, *CLASSES])
+def test_a_raised_version_gives_another_key_to_the_runs_of_its_part_and_to_no_others(part, monkeypatch):
+    if part in ROWS:
+        table, name = ROWS[part]
+        monkeypatch.setitem(table, name, dataclasses.replace(table[name], version=table[name].version + 1))
+    else:
+        monkeypatch.setattr(CLASSES[part], "version", CLASSES[part].version + 1)
+    for spec in SPECS:
+        now = Spec.model_validate(spec.model_dump() | {"numerics": {}})
+        assert {name for name, version in now.numerics.items() if version != spec.numerics[name]} == {part} & set(spec.numerics)
+
+
+def test_records_optimisers_stacks_classifiers_and_scores_carry_their_versions(monkeypatch):
+    record = RECORDS["critic_values"]
+    monkeypatch.setitem(RECORDS, "critic_values", record._replace(version=5))
+    both = make_spec(record=("critic_values", "held_out_loss"))
+    assert both.numerics == make_spec().numerics | {"record:critic_values": 5, "record:held_out_loss": 1}
+    sgd = {"name": "sgd", "learning_rate": 1e-3}
+    assert make_spec(**{"method.generator_optimizer": sgd}).numerics == make_spec().numerics | {"optimizer:sgd": 1}
+    monkeypatch.setattr(StackSpec, "version", 6)
+    assert StackSpec(runs=(golden_spec("toy 3x512"),)).numerics == {"stack": 6}
+    monkeypatch.setattr(scoring.ClassifierSpec, "version", 7)
+    monkeypatch.setattr(scoring.ClassifierSpec, "resnet_version", 8)
+    monkeypatch.setitem(DATASETS, "digits", dataclasses.replace(DATASETS["digits"], version=9))
+    judge = {"dataset": {"name": "digits", "image_size": 16}, "epochs": 1, "seed": 0}
+    assert scoring.ClassifierSpec(**judge).numerics == {"classifier": 7, "dataset:digits": 9}
+    assert scoring.ClassifierSpec(**judge, resnet_width=4).numerics == {"classifier_resnet": 8, "dataset:digits": 9}
+    monkeypatch.setitem(scoring.SCORE_VERSIONS, "coverage", 10)
+    scored = scoring.ScoringSpec(network="classifier", num_samples=100, splits=10, measures=("coverage", "similarity"))
+    assert scored.numerics == {"score:classifier": 1, "score:coverage": 10, "score:similarity": 2}
+    assert set(scoring.SCORE_VERSIONS) == {*get_args(scoring.Network), *get_args(scoring.Measure)}
