@@ -151,7 +151,7 @@ def check_report(folder, tables, reports):
     thresholds = [row["threshold"] for row in report["thresholds"]]
     assert len(thresholds) == 17
     rows, expected = brute_force_table(folder / tables / "table2/runs.csv", methods, thresholds)
-    published = yaml.safe_load((folder / "params/published.yaml").read_text())["table2"]["rows"]
+    published = yaml.safe_load((folder / "params/published.yaml").read_text())["outcomes"]["table2"]["rows"]
     for row, paper in zip(report["thresholds"], published, strict=True):
         counts, p = expected[row["threshold"]]
         assert row["counts"] == counts
