@@ -69,8 +69,7 @@ def load_generator(run: Path | str, results: Path | str = "results") -> nn.Modul
     Raises:
         WganlibError: no such run, one whose generator has no network, or damaged weights.
     """
-    trained = runs.run_in(Path(run)) if Path(run).is_dir() else runs.find_run(Path(results), str(run))
-    return trained.generator()
+    return runs.open_run(run, Path(results)).generator()
 
 
 def read_results(

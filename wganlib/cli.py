@@ -209,9 +209,9 @@ def sample(
     from wganlib.scoring import sheets
     from wganlib.streams import stream
     from wganlib.training.generated_samples import sample as sample_from
-    from wganlib.training.runs import find_run, run_in
+    from wganlib.training.runs import open_run
 
-    trained = run_in(Path(run)) if Path(run).is_dir() else find_run(results, run)
+    trained = open_run(run, results)
     spec, count = trained.spec, rows * columns
     labels = sheets.class_columns(spec, rows, columns)
     made = sample_from(trained.generator(), spec, count, max(count, 100), stream(seed, "scoring"), labels)

@@ -7,22 +7,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import copy_params, edit_yaml
+from made_up import failed
 from pypdf import PdfReader
 
+from wganlib.architectures import parameters, random_set
+from wganlib.collecting.collect import collect
 from wganlib.collecting.tables import write_table
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.experiments import pilot, table2
 from wganlib.files import write_json
+from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
 from wganlib.planning.params import PublishedTable
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.report import load, write_report
+from wganlib.reporting.report import write_report
 
 METHODS = ("nonsaturating_gan", "wgan_gp")
 
 
-def report_of(tmp_path, first, second, diverged=()):
-    """The report's numbers and text for classifier scores of paired architectures; threshold 4.0 is primary."""
+def report_of(tmp_path, first, second, failures=()):
+    """The report's numbers and text for classifier scores of paired architectures; threshold 4.0 is primary.
+
+    `failures`: outcomes by place of the method and number of the architecture.
+    """
     params = copy_params(tmp_path)
     edit_yaml(
         params / "experiments/table2.yaml",
@@ -32,7 +40,7 @@ def report_of(tmp_path, first, second, diverged=()):
     rows = []
     for entry in plan.experiment("table2").entries:
         place, index = METHODS.index(entry.labels["method"]), entry.labels["architecture"]
-        failed = (place, index) in diverged
+        outcome = dict(failures).get((place, index), "ok")
         rows.append(
             {
                 "run": entry.run,
@@ -40,11 +48,12 @@ def report_of(tmp_path, first, second, diverged=()):
                 "group": entry.group,
                 **entry.labels,
                 "seed": entry.spec.seed,
-                "outcome": "diverged" if failed else "ok",
-                "classifier_score": 1.0 if failed else (first, second)[place][index],
-                "classifier_score_split_std": 0.0 if failed else 0.25,
-                "frechet_classifier_distance": None if failed else 100.0 + index,
-                "frechet_classifier_distance_standard_error": None if failed else 1.0,
+                "outcome": outcome,
+                "classifier_score": (first, second)[place][index],
+                "classifier_score_split_std": 0.25,
+                "frechet_classifier_distance": 100.0 + index,
+                "frechet_classifier_distance_standard_error": 1.0,
+                **(failed(outcome) if outcome != "ok" else {}),
                 "untrained_classifier_score": 1.5 + 0.1 * index,
                 "commit": "c" * 40,
                 "device": "A Processor",
@@ -53,13 +62,13 @@ def report_of(tmp_path, first, second, diverged=()):
             }
         )
     folder = tmp_path / "results/demo/table2"
-    write_table(folder / "runs.csv", pd.DataFrame(rows))
-    for name in ("snapshots", "curves"):
-        write_table(folder / f"{name}.csv", pd.DataFrame(columns=["run", "generator_iteration"]))
+    write_table(folder / "runs.csv", counted(pd.DataFrame(rows)))
+    for name, columns in (("snapshots", ["run"]), ("curves", ["run", "generator_iteration"])):
+        write_table(folder / f"{name}.csv", pd.DataFrame(columns=columns))
     write_table(folder / "quantities.csv", Findings({}).frame())
     real = {"classifier_score": 9.5}
     known = {"accuracy": 0.98, "held_out_images": 360, "real_training_images": real, "real_held_out_images": real}
-    write_json(folder / "facts.json", {"real": {"digits": known | {"scoring": {}}}, "lines": {}})
+    write_json(folder / "facts.json", {"real": {"digits": known | {"scoring": {}}}})
     np.savez(folder / "arrays.npz", **{f"sheets/{row['run']}": np.zeros((20, 30, 3), dtype=np.uint8) for row in rows})
     pdf = write_report(plan.experiment("table2"), plan, tmp_path / "results", tmp_path / "reports")
     text = " ".join(page.extract_text() for page in PdfReader(pdf).pages)
@@ -135,13 +144,32 @@ def test_a_method_that_never_succeeds_is_named(tmp_path, first, second, trained,
 
 
 def test_a_diverged_run_is_the_worst_and_has_no_distance(tmp_path):
-    numbers, text = report_of(tmp_path, [5.0, 6.0, 0.9], [5.0, 6.0, 5.5], diverged=[(0, 0)])
+    numbers, text = report_of(tmp_path, [5.0, 6.0, 0.9], [5.0, 6.0, 5.5], {(0, 0): "diverged"})
     worst = numbers["samples"][0]["sheets"][1]
     assert (worst["architecture"], worst["outcome"], worst["score"]) == (1, "diverged", 1.0)
     assert numbers["runs"][0]["methods"][0]["distance"] is None
     assert numbers["outcomes"] == {"diverged": 1, "ok": 5}
     assert "outcomes: diverged 1, ok 5" in text
     assert row(numbers, 1.0)["counts"] == [0, 2, 1, 0]
+
+
+def test_an_architecture_without_memory_is_left_out_and_n_says_so(tmp_path):
+    numbers, text = report_of(tmp_path, [5.0, 9.0, 2.0], [2.0, 9.5, 5.5], {(0, 1): "out_of_memory"})
+    assert row(numbers, 4.0)["counts"] == [1, 1, 0, 0]
+    assert [one["n"] for one in numbers["success"]] == [2, 2]
+    assert numbers["best_scores"] == [5.0, 5.5]
+    # Samples are each method's own best and worst, whatever became of the other method's run.
+    assert [sheet["architecture"] for sheet in numbers["samples"][0]["sheets"]] == [1, 3]
+    assert numbers["outcomes"] == {"ok": 5, "out_of_memory": 1}
+    assert "digits, n = 2" in text
+    assert "Scale demo: 3 of the set" in text
+    assert "Counted are the 2 of which neither run ran out of memory." in text
+    assert "9.50 ± 0.25" in text
+
+
+def test_a_table_without_a_pair_that_has_a_result_is_refused(tmp_path):
+    with pytest.raises(WganlibError, match="table2: no architecture has a result by both methods"):
+        report_of(tmp_path, [5.0], [5.0], {(0, 0): "out_of_memory"})
 
 
 def test_the_order_of_methods_does_not_move_the_paper_s_columns():
@@ -156,24 +184,39 @@ def test_the_order_of_methods_does_not_move_the_paper_s_columns():
 
 def test_the_pilot_chooses_each_method_s_own_best_mean():
     rows = [
-        {"method": m, "learning_rate": rate, "critic_factor": 1.0, "generator_iteration": it, "classifier_score": score + shift}
+        {"method": m, "learning_rate": rate, "critic_factor": 1.0, "generator_iteration": it, "score": score + shift}
         for m, shift in (("a", 0.0), ("b", -3.0))
         for rate, it, scores in ((1e-3, 10, (5.0, 5.2)), (1e-3, 20, (9.0, 1.0)), (2e-3, 10, (6.0, 6.2)), (2e-3, 20, (6.1, 6.1)))
         for score in scores
     ]
     table = pd.DataFrame(rows).assign(outcome="ok")
+    # A run without memory has no part in the mean, however good its place would be.
+    lost = {"method": "a", "learning_rate": 2e-3, "critic_factor": 1.0, "generator_iteration": 10, "score": np.nan}
+    table = pd.concat([table, pd.DataFrame([lost | {"outcome": "out_of_memory"}])], ignore_index=True)
     for method, mean in (("a", 6.1), ("b", 3.1)):
-        choice = pilot.choose(pilot.scored(table, method, "classifier_score"))
+        choice = pilot.choose(pilot.scored(table, method, "score"))
         assert choice[:3] == (2e-3, 1.0, 10)  # a tie with 20 iterations goes to 10
-        assert choice.mean == pytest.approx(mean)
-    choices = [pilot.choose(pilot.scored(table, m, "classifier_score")) for m in "ab"]
-    assert pilot.primary_threshold(choices, 1.4, (1.0, 2.0, 3.0, 4.0)) == 3.0  # half way from 1.4 to 4.6 is 3.0
-    assert pilot.primary_threshold(choices, 1.39, (1.0, 2.0, 3.0, 4.0)) == 2.0
+        assert (choice.mean, choice.seeds) == (pytest.approx(mean), 2)
+    choices = [pilot.choose(pilot.scored(table, m, "score")) for m in "ab"]
+    assert pilot.primary_threshold(choices, 1.4, [1.0, 2.0, 3.0, 4.0]) == 3.0  # half way from 1.4 to 4.6 is 3.0
+    assert pilot.primary_threshold(choices, 1.39, [1.0, 2.0, 3.0, 4.0]) == 2.0
 
 
-def test_damaged_arrays_are_refused(tmp_path):
-    report_of(tmp_path, [5.0], [2.0])
-    (tmp_path / "results/demo/table2/arrays.npz").write_bytes(b"PK\x03\x04 damaged")
-    plan = load_plan(tmp_path / "params", "demo")
-    with pytest.raises(WganlibError, match=r"arrays\.npz: not readable"):
-        load(plan, plan.experiment("table2"), tmp_path / "results")
+def test_table1_is_made_from_the_plan_alone(tmp_path):
+    """Six architectures by hand: how often each value is among them, and the sizes of the smallest and the largest."""
+    params = copy_params(tmp_path)
+    edit_yaml(params / "experiments/table2.yaml", **{"scales.demo.architectures": 6})
+    plan = load_plan(params, "demo")
+    experiment = plan.experiment("table1")
+    collect(plan, experiment, tmp_path / "results")
+    pdf = write_report(experiment, plan, tmp_path / "results", tmp_path / "reports")
+    numbers = json.loads(pdf.with_suffix(".json").read_text())
+    drawn = random_set.sample(6)
+    assert (numbers["drawn"], numbers["total"], numbers["width"]) == (6, 9216, 0.125)
+    for shown, (name, values) in zip(numbers["factors"], random_set.FACTORS.items(), strict=True):
+        assert [level["drawn"] for level in shown["levels"]] == [sum(f[name] == value for f in drawn) for value in values]
+    specs = [random_set.architecture(factors, width=0.125, critic_norm="layer") for factors in drawn]
+    shape = DatasetSpec(name="digits", image_size=16).shape
+    sizes = [[parameters(spec, shape, side) for spec in specs] for side in ("generator", "critic")]
+    assert list(numbers["parameters"].values()) == [[min(counts), max(counts)] for counts in sizes]
+    assert numbers["runs"] == 0

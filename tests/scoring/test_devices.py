@@ -1,17 +1,19 @@
 """Classifiers and scores are made on the device that is asked for, and say so."""
 
 import json
+import subprocess
 from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import make_spec, wganlib
+from conftest import BIN, environment, make_spec, wganlib
 from torch import nn
 
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.files import read_json
 from wganlib.judging.columns import COLUMNS
-from wganlib.scoring import scorer
+from wganlib.scoring import inception, scorer
+from wganlib.scoring.inception_scorer import InceptionScorer
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.training import runs
 
@@ -44,7 +46,7 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
     monkeypatch.setattr(nn.Module, "to", to)
     monkeypatch.setattr(runs, "device_name", lambda device: "A Card" if device is card else "A Processor")
     scorer.score_run(spec, SCORING, folder, judge, 1, card)
-    assert sorted(moved) == sorted(["Classifier", *["Generator"] * 3])  # untrained, its snapshot, trained
+    assert sorted(moved) == sorted(["Classifier", *["Stack"] * 3])  # untrained, its snapshot, trained
     assert read_json(folder / "scores.json") == plain | {"device": "A Card"}
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)
     scorer.make_classifier(CLASSIFIER, SCORING, tmp_path, 1, card)
@@ -55,6 +57,13 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
     assert read_json(judge / "classifier.json")["provenance"]["device"] == runs._processor()
 
 
+def test_inception_goes_to_the_device_too(monkeypatch):
+    card, asked = torch.device("cuda"), []
+    monkeypatch.setattr(inception, "load", lambda sha256, device: asked.append(device))
+    assert InceptionScorer(SCORING, -1.0, card).device == card
+    assert asked == [card]
+
+
 def test_the_commands_take_the_device_and_the_workflow_s_setting(run, tmp_path):
     spec, folder, judge = run
     commands = (
@@ -62,7 +71,8 @@ def test_the_commands_take_the_device_and_the_workflow_s_setting(run, tmp_path):
         ["score", spec.canonical(), "--scoring", SCORING.canonical(), "--results", str(folder.parents[1])],
     )
     for command in commands:
-        done = wganlib(tmp_path, *command, "--device", "tpu")
+        settings = environment() | {"WGANLIB_DEVICE": "tpu"}
+        done = subprocess.run([str(BIN / "wganlib"), *command], cwd=tmp_path, env=settings, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (2, "error: device: found 'tpu', allowed are auto, cpu, cuda\n")
     done = wganlib(tmp_path, *commands[1], "--classifier", str(judge), "--device", "cpu")
     assert done.returncode == 0, done.stderr

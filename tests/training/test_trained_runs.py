@@ -7,10 +7,12 @@ import shutil
 import pandas as pd
 import pytest
 import torch
-from conftest import make_spec, wganlib
+from conftest import make_spec
+from conftest import wganlib as command
 from PIL import Image
 from test_stacks import GIVEN, stack_of, toy
 
+import wganlib
 from wganlib import cli
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
@@ -150,7 +152,7 @@ def test_a_stack_s_provenance_tells_of_its_files_and_of_each_run(results):
 
 def test_the_command_draws_from_a_run_in_a_stack(results, tmp_path):
     key, out = STACK.runs[1].key, tmp_path / "stack.png"
-    done = wganlib(tmp_path, "sample", key, "--results", str(results), "--out", str(out))
+    done = command(tmp_path, "sample", key, "--results", str(results), "--out", str(out))
     assert (done.returncode, done.stdout) == (0, f"{out}\n"), done.stderr
     assert Image.open(out).size[0] > 100  # points
     for run, words in (
@@ -159,6 +161,16 @@ def test_the_command_draws_from_a_run_in_a_stack(results, tmp_path):
     ):
         with pytest.raises(WganlibError, match=words):
             cli.sample(run, results=results)
+
+
+def test_python_takes_stacks_and_runs_in_them(results):
+    assert wganlib.train(STACK, results, device="cpu") == wganlib.train(json.loads(STACK.canonical()), results)
+    assert wganlib.train(STACK, str(results)) == results / "stacks" / STACK.key
+    run = runs.find_run(results, STACK.runs[1].key)
+    assert same(weights(wganlib.load_generator(run.spec.key, str(results))), weights(run.generator()))
+    assert same(
+        weights(wganlib.load_generator(results / "runs" / ALONE.key)), weights(runs.find_run(results, ALONE.key).generator())
+    )
 
 
 def test_a_run_s_key_and_its_folder_give_the_same_samples(results, tmp_path):

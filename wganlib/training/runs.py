@@ -271,6 +271,15 @@ def find_run(results: Path, key: str) -> TrainedRun:
     )
 
 
+def open_run(run: Path | str, results: Path) -> TrainedRun:
+    """The trained run of a folder (`run_in`) or of a key (`find_run`).
+
+    Raises:
+        WganlibError: there is none, or its spec is damaged.
+    """
+    return run_in(Path(run)) if Path(run).is_dir() else find_run(results, str(run))
+
+
 def run_in(folder: Path) -> TrainedRun:
     """The trained run whose own folder this is.
 
