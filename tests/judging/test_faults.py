@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 import wganlib.training.engine
 import wganlib.training.trainer
 from wganlib.collecting.collect import collect
-from wganlib.collecting.tables import read_table
+from wganlib.collecting.tables import CHECKED_COLUMNS, read_table
 from wganlib.judging.baseline import compare, load_baseline
 from wganlib.methods import constraints, objectives
 from wganlib.planning.plan import load_plan
@@ -74,7 +74,8 @@ def regressed(plan, methods, results, classifier):
     collect(plan, dataclasses.replace(experiment, entries=entries, params=params), results)
     baseline = load_baseline(REPOSITORY / "params/baselines/demo.json")
     kept = tuple(g for g in baseline.groups if g.method in methods)
-    comparisons = compare(read_table(results / "demo/check/runs.csv"), baseline.model_copy(update={"groups": kept}))
+    table = read_table(results / "demo/check/runs.csv", CHECKED_COLUMNS)
+    comparisons = compare(table, baseline.model_copy(update={"groups": kept}))
     return [c for c in comparisons if c.regressed]
 
 

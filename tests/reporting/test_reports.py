@@ -10,7 +10,8 @@ from conftest import copy_params, edit_yaml
 from made_up import failed
 from pypdf import PdfReader
 
-from wganlib.architectures import parameters, random_set
+from wganlib.architectures import parameters
+from wganlib.architectures.families import random_set
 from wganlib.collecting.collect import collect
 from wganlib.collecting.tables import write_table
 from wganlib.datasets.spec import DatasetSpec

@@ -15,7 +15,7 @@ from wganlib.judging.columns import COLUMNS
 from wganlib.scoring import inception, scorer
 from wganlib.scoring.inception_scorer import InceptionScorer
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
-from wganlib.training import runs
+from wganlib.training import provenance, runs
 
 CLASSIFIER = ClassifierSpec(dataset=DatasetSpec(name="digits", image_size=16), epochs=1, seed=0)
 SCORING = ScoringSpec(network="classifier", num_samples=60, splits=2, batch_size=30)
@@ -36,7 +36,7 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
     scorer.score_run(spec, SCORING, folder, judge, 1)
     plain = read_json(folder / "scores.json")
     assert "device" not in plain  # scores by the CPU are the same bytes as ever
-    card, moved = SimpleNamespace(type="cuda"), []
+    card, moved, processor = SimpleNamespace(type="cuda"), [], provenance.device_name(torch.device("cpu"))
 
     def to(self, device):
         assert device is card
@@ -44,7 +44,8 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
         return self
 
     monkeypatch.setattr(nn.Module, "to", to)
-    monkeypatch.setattr(runs, "device_name", lambda device: "A Card" if device is card else "A Processor")
+    for module in (scorer, provenance):
+        monkeypatch.setattr(module, "device_name", lambda device: "A Card" if device is card else "A Processor")
     scorer.score_run(spec, SCORING, folder, judge, 1, card)
     assert sorted(moved) == sorted(["Classifier", *["Stack"] * 3])  # untrained, its snapshot, trained
     assert read_json(folder / "scores.json") == plain | {"device": "A Card"}
@@ -54,7 +55,7 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
     assert described["provenance"]["device"] == "A Card"
     assert moved[-1] == "Classifier"
     assert (tmp_path / "classifier.safetensors").read_bytes() == (judge / "classifier.safetensors").read_bytes()
-    assert read_json(judge / "classifier.json")["provenance"]["device"] == runs._processor()
+    assert read_json(judge / "classifier.json")["provenance"]["device"] == processor
 
 
 def test_inception_goes_to_the_device_too(monkeypatch):

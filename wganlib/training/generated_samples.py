@@ -26,7 +26,8 @@ def sample(
             f"labels were asked of an unconditional generator ({spec.architecture.family}): leave them out, or train an "
             "architecture with 'conditional: true'"
         )
-    made, device = 0, next(generator.parameters()).device
+    weight, made = next(generator.parameters(), None), 0
+    device = noise.device if weight is None else weight.device
     while made < count:
         z = torch.randn((batch_size, spec.architecture.latent_size), generator=noise, device=noise.device)
         chosen = None
