@@ -14,12 +14,12 @@ class WganlibError(Exception):
     """A mistake in the input or the surroundings; the command line prints its text alone and exits with 2."""
 
 
-def unknown(thing: str, found: str, allowed: Iterable[str]) -> WganlibError:
+def unknown(thing: str, result: str, allowed: Iterable[str]) -> WganlibError:
     """The error for a name that is none of the allowed ones, with the nearest allowed name as advice."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(found, names, n=1)
+    near = difflib.get_close_matches(result, names, n=1)
     advice = f"; did you mean {near[0]!r}?" if near else ""
-    return WganlibError(f"unknown {thing} {found!r}: allowed are {', '.join(names)}{advice}")
+    return WganlibError(f"unknown {thing} {result!r}: allowed are {', '.join(names)}{advice}")
 
 
 def parse(model: type[Model], value: Any, where: str) -> Model:
@@ -51,10 +51,10 @@ def _first_problem(model: type[BaseModel], error: ValidationError, value: Any) -
     if first["type"] == "missing":
         return f"{path}: required key is missing{more}"
     message = first["msg"].removeprefix("Value error, ")
-    found = first["input"]
+    result = first["input"]
     # Messages of our own name what they found.
-    own = first["type"] == "value_error" or isinstance(found, dict)
-    shown = "" if own else f", found {json.dumps(found, default=str)[:80]}"
+    own = first["type"] == "value_error" or isinstance(result, dict)
+    shown = "" if own else f", found {json.dumps(result, default=str)[:80]}"
     return f"{path}: {message}{shown}{more}" if path else f"{message}{more}"
 
 

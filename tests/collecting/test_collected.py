@@ -14,7 +14,7 @@ from wganlib.collecting.collect import collect
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.content import finite, told
+from wganlib.reporting.content import finite, mean_sd
 from wganlib.reporting.report import load
 
 ITERATIONS = list(range(10, 110, 10))
@@ -128,7 +128,7 @@ def test_scores_made_otherwise_are_refused(collected):
 
 
 def test_spread_is_over_seeds_and_an_infinite_value_leaves_none():
-    assert told([1.0, 2.0, 4.0, None, float("nan")]) == "2.33 ± 1.53"
-    assert told([1.0, float("inf")]) == "∞"
-    assert told([-float("inf"), float("inf")]) == "–"
+    assert mean_sd([1.0, 2.0, 4.0, None, float("nan")]) == "2.33 ± 1.53"
+    assert mean_sd([1.0, float("inf")]) == "∞"
+    assert mean_sd([-float("inf"), float("inf")]) == "–"
     assert list(finite([None, 1, float("nan"), 2.5])) == [1.0, 2.5]

@@ -41,9 +41,9 @@ def test_the_interval_of_paired_differences_is_students():
     found = paired([1.0, 2.0, 3.0, math.nan])
     half = 4.30265 / math.sqrt(3)
     assert (found.mean, found.low, found.high, found.pairs) == pytest.approx((2.0, 2.0 - half, 2.0 + half, 3), abs=1e-4)
-    assert found.told() == "2.00 [−0.48, 4.48]"
-    assert paired([0.25]).told() == "0.25"
-    assert paired([]).told() == "–"
+    assert found.text() == "2.00 [−0.48, 4.48]"
+    assert paired([0.25]).text() == "0.25"
+    assert paired([]).text() == "–"
 
 
 # Figure 2: seven pairs of networks, four methods.

@@ -96,5 +96,6 @@ def test_ranking_is_by_the_score_that_is_asked_for(score, best):
 
 
 def test_names_of_columns_need_neither_torch_nor_pandas():
-    code = "import sys, wganlib.judging.columns, wganlib.judging.failures; print(sorted({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
+    code = "import sys, wganlib.judging.columns, wganlib.judging.failures; "
+    code += "print(sorted({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

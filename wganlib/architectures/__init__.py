@@ -80,8 +80,8 @@ def check(architecture: ArchitectureSpec, data: DataShape) -> None:
 
 def normalizations(architecture: ArchitectureSpec, data: DataShape, network: Network) -> set[str]:
     """The kinds of normalisation in a network."""
-    found = (node for node, _ in leaves(*nodes(architecture, data, network)))
-    return {str(node.kind if isinstance(node, Norm) else node.normalization) for node in found} - {"none"}
+    result = (node for node, _ in leaves(*nodes(architecture, data, network)))
+    return {str(node.kind if isinstance(node, Norm) else node.normalization) for node in result} - {"none"}
 
 
 def parameters(architecture: ArchitectureSpec, data: DataShape, network: Network) -> int:

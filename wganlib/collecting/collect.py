@@ -171,13 +171,13 @@ def _curve(one: Gathered, scale: ExperimentScale) -> pd.DataFrame:
 def _real(plan: Plan, experiment: Experiment, results: Path) -> dict[str, Any]:
     """By name of the data set: the accuracy of its classifier, and the scores of real images."""
     kept = ("accuracy", "held_out_images", "real_training_images", "real_held_out_images", "scoring")
-    found = {}
+    result = {}
     for entry in experiment.entries:
         classifier = plan.classifier_of(entry.run)
-        if classifier is not None and entry.spec.dataset.name not in found:
+        if classifier is not None and entry.spec.dataset.name not in result:
             description = read_json(results / "classifiers" / classifier.key / "classifier.json")
-            found[entry.spec.dataset.name] = {name: description[name] for name in kept}
-    return found
+            result[entry.spec.dataset.name] = {name: description[name] for name in kept}
+    return result
 
 
 def _sheets(table: pd.DataFrame, experiment: Experiment, results: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:

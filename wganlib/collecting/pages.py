@@ -48,7 +48,7 @@ def page(scale: str, experiment: Experiment, table: pd.DataFrame, parts: list[Ru
 
 
 def _run(row: dict[Any, Any], labels: list[str], run: RunParts) -> str:
-    said = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in labels if not _absent(row[name]))
+    place = ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in labels if not _absent(row[name]))
     outcome = str(row["outcome"])
     mark = "" if outcome == "ok" else f' <span class="failed">{escape(outcome)}</span>'
     names = ("run", "settings", "group", "commit", "device", "threads", *labels)
@@ -62,7 +62,7 @@ def _run(row: dict[Any, Any], labels: list[str], run: RunParts) -> str:
         f"<table>{cells}</table>",
         *(f"<pre>{escape(json.dumps(value, indent=1))}</pre>" for value in (run.spec, run.provenance)),
     ]
-    head = f"{escape(said)}, seed {row['seed']}{mark} <code>{escape(str(row['run']))}</code>"
+    head = f"{escape(place)}, seed {row['seed']}{mark} <code>{escape(str(row['run']))}</code>"
     return f"<details><summary>{head}</summary><div>{''.join(parts)}</div></details>"
 
 

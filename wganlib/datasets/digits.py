@@ -30,9 +30,9 @@ def load_digits(spec: DatasetSpec) -> Dataset:
     # The file that `sklearn.datasets.load_digits` reads: importing that takes longer than many trainings' first steps.
     table = np.loadtxt(package_folder("sklearn") / "datasets/data/digits.csv.gz", delimiter=",").astype(np.uint8)
     pixels, labels = table[:, :-1].reshape(-1, 8, 8), table[:, -1]
-    found = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
-    if found != SHA256:
-        raise WganlibError(f"digits: scikit-learn's images have sha256 {found}, expected {SHA256}; install the locked version")
+    result = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
+    if result != SHA256:
+        raise WganlibError(f"digits: scikit-learn's images have sha256 {result}, expected {SHA256}; install the locked version")
     order = np.random.default_rng(0).permutation(len(pixels))
     images = torch.from_numpy(pixels[order]).unsqueeze(1)
     classes = torch.from_numpy(labels[order]).long()
@@ -43,4 +43,4 @@ def load_digits(spec: DatasetSpec) -> Dataset:
         return F.interpolate(scaled, size=spec.image_size, mode="bilinear", align_corners=False)
 
     parts = images[:TRAIN_COUNT], classes[:TRAIN_COUNT], images[TRAIN_COUNT:], classes[TRAIN_COUNT:]
-    return Dataset(*parts, preprocess, found)
+    return Dataset(*parts, preprocess, result)

@@ -46,10 +46,10 @@ def _fetch_one(name: str, source: Source, root: Path) -> str:
         download(source.url, path, _known_checksum(source, root), f"put {name}'s {path.name} there by hand, as {path}")
     remark = ""
     if _known_checksum(source, root) is None:
-        found = checksum(path, "sha256")
+        result = checksum(path, "sha256")
         recorded = read_json(root / RECORD) if (root / RECORD).exists() else {}
-        write_json(root / RECORD, recorded | {source.path: found})
-        remark = f"; no checksum is published: recorded sha256 {found} in {root / RECORD}"
+        write_json(root / RECORD, recorded | {source.path: result})
+        remark = f"; no checksum is published: recorded sha256 {result} in {root / RECORD}"
     if source.makes != source.path:
         unpack(path, path.parent)
         if not (root / source.makes).exists():
@@ -90,11 +90,11 @@ def download(url: str, path: Path, expected: str | None, by_hand: str) -> None:
         raise WganlibError(f"cannot write {part}: {error.strerror or error}; free some space or set DATA_ROOT") from None
     if expected is not None:
         algorithm, _, wanted = expected.partition(":")
-        found = checksum(part, algorithm)
-        if found != wanted:
+        result = checksum(part, algorithm)
+        if result != wanted:
             part.unlink()
             raise WganlibError(
-                f"{url}: {algorithm} {found}, expected {wanted}; what was downloaded is deleted: try again, or {by_hand}"
+                f"{url}: {algorithm} {result}, expected {wanted}; what was downloaded is deleted: try again, or {by_hand}"
             )
     os.replace(part, path)
 

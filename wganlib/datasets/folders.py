@@ -70,10 +70,10 @@ def _flower_labels(root: Path, names: list[str], advice: str) -> list[int]:
         from scipy.io.matlab import MatReadError
 
         try:
-            found = loadmat(root / "imagelabels.mat")["labels"].ravel()
+            result = loadmat(root / "imagelabels.mat")["labels"].ravel()
         except (OSError, ValueError, KeyError, TypeError, NotImplementedError, MatReadError) as error:
             raise WganlibError(f"{root / 'imagelabels.mat'}: not the official labels ({error}); {advice}") from None
-        table = {f"image_{i:05d}.jpg": int(label) for i, label in enumerate(found, 1)}
+        table = {f"image_{i:05d}.jpg": int(label) for i, label in enumerate(result, 1)}
     else:
         for line in _lines(root / "labels.csv", "flowers102", advice)[1:]:
             name, _, label = line.partition(",")
@@ -122,9 +122,9 @@ def _images(
                     raise WganlibError(f"{path}: not readable ({error.strerror}); unpack the data again") from None
                 yield convert(decode(data, str(path)), path)
 
-        array, found = decoded(f"{name.replace('/', '_')}-{part}-{side}", source, len(files), (3, side, side), images)
+        array, result = decoded(f"{name.replace('/', '_')}-{part}-{side}", source, len(files), (3, side, side), images)
         arrays.append(array)
-        digests.append(found)
+        digests.append(result)
     labels = [torch.tensor([label for _, label in files], dtype=torch.int64) for files in (train, test)]
     preprocess = scaled(spec.scaling_used, spec.image_size)
     notes = {"pillow": PIL.__version__, "folder": root.name}
@@ -135,11 +135,11 @@ def _listing(files: Files, root: Path) -> str:
     """Digest of the files' names, sizes and labels: what the decoded copy was made of."""
     import hashlib
 
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     for path, label in files:
         size = path.stat().st_size if path.exists() else -1
-        found.update(f"{path.relative_to(root)}\t{size}\t{label}\n".encode())
-    return found.hexdigest()
+        result.update(f"{path.relative_to(root)}\t{size}\t{label}\n".encode())
+    return result.hexdigest()
 
 
 def _lines(path: Path, name: str, advice: str) -> list[str]:

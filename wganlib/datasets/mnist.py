@@ -60,7 +60,7 @@ def read_idx(path: Path, dims: int) -> Pixels:
             f"{path}: starts with {data[:4].hex()}, an IDX file of bytes in {dims} axes with 000008{dims:02x}; {advice}"
         )
     shape = struct.unpack(f">{dims}I", data[4 : 4 + 4 * dims])
-    found, expected = len(data) - 4 - 4 * dims, int(np.prod(shape, dtype=np.int64))
-    if found != expected:
-        raise WganlibError(f"{path}: holds {found} bytes of data where its head says {expected}; {advice}")
+    result, expected = len(data) - 4 - 4 * dims, int(np.prod(shape, dtype=np.int64))
+    if result != expected:
+        raise WganlibError(f"{path}: holds {result} bytes of data where its head says {expected}; {advice}")
     return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * dims).reshape(shape).copy()

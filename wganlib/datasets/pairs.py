@@ -69,7 +69,7 @@ def _drawn(examples: Tensor, count: int, stream: torch.Generator) -> Tensor:
 
 
 def _first(labels: Tensor, label: int, name: str) -> int:
-    found = (labels == label).nonzero()
-    if len(found) == 0:
+    result = (labels == label).nonzero()
+    if len(result) == 0:
         raise WganlibError(f"{name}: no training image has label {label}: use the whole data set")
-    return int(found[0])
+    return int(result[0])

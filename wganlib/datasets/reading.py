@@ -33,18 +33,18 @@ def missing(name: str, path: Path, put: str) -> WganlibError:
 
 def package_folder(name: str) -> Path:
     """The folder of an installed package, found without importing it."""
-    found = importlib.util.find_spec(name)
-    if found is None or found.origin is None:
+    result = importlib.util.find_spec(name)
+    if result is None or result.origin is None:
         raise WganlibError(f"the package {name!r} is not installed: install the locked environment (`make install`)")
-    return Path(found.origin).parent
+    return Path(result.origin).parent
 
 
 def digest(*arrays: NDArray[Any]) -> str:
     """sha256 of the arrays' bytes, one after the other."""
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     for array in arrays:
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+        result.update(np.ascontiguousarray(array).data)
+    return result.hexdigest()
 
 
 def joined(digests: list[str]) -> str:
@@ -116,15 +116,15 @@ def decoded(
         folder.mkdir(parents=True, exist_ok=True)
         record.unlink(missing_ok=True)
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, *shape))
-        found = hashlib.sha256()
+        result = hashlib.sha256()
         for index, image in enumerate(tqdm(images(), total=count, desc=f"decoding {cache}", unit="image", disable=None)):
             array[index] = image
-            found.update(image.tobytes())
+            result.update(image.tobytes())
         array.flush()
         os.replace(temporary, path)
     except OSError as error:
         raise WganlibError(f"cannot write {path}: {error.strerror or error}; free some space or set DATA_ROOT") from None
     finally:
         temporary.unlink(missing_ok=True)
-    write_json(record, wanted | {"sha256": found.hexdigest()})
-    return np.load(path, mmap_mode="c", allow_pickle=False), found.hexdigest()
+    write_json(record, wanted | {"sha256": result.hexdigest()})
+    return np.load(path, mmap_mode="c", allow_pickle=False), result.hexdigest()

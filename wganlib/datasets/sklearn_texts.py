@@ -50,9 +50,9 @@ def documents() -> list[bytes]:
         WganlibError: they are not those of the locked version.
     """
     folder = package_folder("sklearn") / "datasets/descr"
-    found = {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".rst")}
-    ordered = [found[name] for name in sorted(found)]
-    parts = (b"%s %d\n%s" % (name.encode(), len(found[name]), found[name]) for name in sorted(found))
+    result = {item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".rst")}
+    ordered = [result[name] for name in sorted(result)]
+    parts = (b"%s %d\n%s" % (name.encode(), len(result[name]), result[name]) for name in sorted(result))
     sha256 = hashlib.sha256(b"".join(parts)).hexdigest()
     if sha256 != SHA256:
         raise WganlibError(

@@ -42,8 +42,8 @@ class DatasetSpec(Part):
         side = row.side
         if self.image_size and side and side % self.image_size:
             sizes = ", ".join(str(side // n) for n in range(1, side + 1) if side % n == 0)
-            found = f"found image_size {self.image_size}, allowed are {sizes}"
-            raise ValueError(f"data set {self.name!r} has images of {side}x{side}: {found}")
+            result = f"found image_size {self.image_size}, allowed are {sizes}"
+            raise ValueError(f"data set {self.name!r} has images of {side}x{side}: {result}")
         if self.folder and (self.folder.startswith("/") or ".." in self.folder.split("/")):
             raise ValueError(f"folder: found {self.folder!r}, allowed is a name below DATA_ROOT")
         if (self.offset is None) == (self.name == "parallel_lines"):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, known, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, known, mean_sd, number, rows_of
 from wganlib.reporting.grammar import paired, runs_ok
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
@@ -37,13 +37,13 @@ def report(tables: Tables) -> Content:
 
 def courses(tables: Tables) -> pd.DataFrame:
     """The snapshots with `seconds` of training, interpolated between logged iterations; training begins at 0 s."""
-    found = []
+    result = []
     for run, rows in tables.snapshots.groupby("run", sort=False):
         history = rows_of(tables.curves, run=run).sort_values("generator_iteration")
         iterations, seconds = ([0.0, *history[name]] for name in ("generator_iteration", "seconds"))
         at = rows["generator_iteration"].astype(float)
-        found.append(rows.assign(seconds=np.interp(at, iterations, seconds)).sort_values("generator_iteration"))
-    return pd.concat(found, ignore_index=True)
+        result.append(rows.assign(seconds=np.interp(at, iterations, seconds)).sort_values("generator_iteration"))
+    return pd.concat(result, ignore_index=True)
 
 
 def seconds_to(rows: pd.DataFrame, column: str, share: float = 0.9) -> float:
@@ -76,9 +76,9 @@ def _methods(tables: Tables, runs: pd.DataFrame, course: pd.DataFrame) -> Table:
         rows, spec = rows_of(runs, method=method), tables.experiment.spec_of(method=method).method
         best = rows_of(course, method=method).groupby("run")[c.score].max()
         line = [method, f"{spec.critic_optimizer.learning_rate:g}", f"{spec.critic_steps} : 1"]
-        line += [runs_ok(rows_of(tables.runs, method=method)), told(rows[c.score])]
-        line += [number(rows[c.split_std].mean()), told(best[best.index.isin(rows["run"])]), told(rows["spread"])]
-        body.append([*line, told(rows["pace"], 1), told(rows["seconds"].where(rows["outcome"] == "ok"), 1)])
+        line += [runs_ok(rows_of(tables.runs, method=method)), mean_sd(rows[c.score])]
+        line += [number(rows[c.split_std].mean()), mean_sd(best[best.index.isin(rows["run"])]), mean_sd(rows["spread"])]
+        body.append([*line, mean_sd(rows["pace"], 1), mean_sd(rows["seconds"].where(rows["outcome"] == "ok"), 1)])
     caption = (
         "The methods of the figure. Rate: learning rate of the critic. Steps: the critic's to the generator's. Then the score "
         "of the last checkpoint, its standard deviation over the splits of one model's samples, the highest score of a "
@@ -94,8 +94,8 @@ def _paired(findings: Findings) -> Table:
     """Differences of the last scores over seeds."""
     body = []
     for name in DIFFERENCES:
-        found = paired(row["value"] for row in findings.rows if row["quantity"] == name)
-        body.append([QUANTITIES[name].title.removeprefix("last score, "), str(found.pairs), found.told()])
+        result = paired(row["value"] for row in findings.rows if row["quantity"] == name)
+        body.append([QUANTITIES[name].title.removeprefix("last score, "), str(result.pairs), result.text()])
     caption = (
         "Differences of the last scores on the same seed: mean [95 % t interval over seeds]. One seed has no interval; splits "
         "of one model's samples do not replace seeds."
@@ -106,13 +106,13 @@ def _paired(findings: Findings) -> Table:
 def _curves(tables: Tables, course: pd.DataFrame) -> Picture:
     drawn, axes = figure(2.9, 2, sharey=True)
     axis_names = ("generator_iteration", "generator iteration"), ("seconds", "seconds of training")
-    for here, (x, label) in zip(axes[0], axis_names, strict=True):
+    for panel, (x, label) in zip(axes[0], axis_names, strict=True):
         for index, method in enumerate(tables.options("method")):
             style = {"color": PALETTE[index], "linestyle": DASHES[index], "marker": "osD^"[index], "markersize": 2.5}
             for place, (_, rows) in enumerate(rows_of(course, method=method).groupby("run", sort=False)):
                 few = {} if len(rows) <= 30 else {"marker": ""}
-                here.plot(rows[x], rows[tables.columns.score], label=None if place else method, linewidth=1.1, **style | few)
-        here.set_xlabel(label)
+                panel.plot(rows[x], rows[tables.columns.score], label=None if place else method, linewidth=1.1, **style | few)
+        panel.set_xlabel(label)
     axes[0, 0].set_ylabel(tables.columns.title)
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
     how = tables.experiment.scoring

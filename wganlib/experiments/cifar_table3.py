@@ -1,7 +1,7 @@
 """Scores of the CIFAR-10 ResNets beside the published rows (Gulrajani et al. 2017, Table 3)."""
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, runs_ok
 
 QUANTITIES = {
@@ -22,8 +22,8 @@ def report(tables: Tables) -> Content:
         for run, seed, value in zip(rows["run"], rows["seed"], rows[c.score], strict=True):
             findings.add("score", value, model, seed)
             findings.add("best", best[run], model, seed)
-        line = [model, runs_ok(runs), told(rows[c.score]), number(rows[c.split_std].mean()), told(best)]
-        ours.append([*line, told(rows[c.distance], 1), published.of("inception_score", model=model)])
+        line = [model, runs_ok(runs), mean_sd(rows[c.score]), number(rows[c.split_std].mean()), mean_sd(best)]
+        ours.append([*line, mean_sd(rows[c.distance], 1), published.of("inception_score", model=model)])
     plain, labelled = (rows_of(tables.results, model=model).set_index("seed")[c.score] for model in ("unsupervised", "AC-GAN"))
     for seed in plain.index.intersection(labelled.index):
         findings.add("gain", labelled[seed] - plain[seed], "", int(seed))

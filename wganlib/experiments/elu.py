@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, runs_ok, sample_grid
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
@@ -33,8 +33,14 @@ def report(tables: Tables) -> Content:
             if name in RATIOS:
                 case = {"ELU": "both networks", "ELU in the critic alone": "critic alone"}.get(name, "")
                 findings.add(RATIOS[name], value, case, int(seed))
-        line = [name, runs_ok(runs), told(runs[c.score]), number(runs[c.split_std].mean()), told(runs[c.distance], 1)]
-        counted = [told(compared["share"]), f"{int(compared['failed'].sum())} of {len(compared)}"]
+        line = [
+            name,
+            runs_ok(runs),
+            mean_sd(runs[c.score]),
+            number(runs[c.split_std].mean()),
+            mean_sd(runs[c.distance], 1),
+        ]
+        counted = [mean_sd(compared["share"]), f"{int(compared['failed'].sum())} of {len(compared)}"]
         rows.append([*line, *(counted if name != "ReLU" else ["–"] * 2), _paper(name)])
     start = float(tables.runs[c.untrained].mean())
     heads = ["|nonlinearity", "runs ok", c.title, "split spread", c.distance_title, "share of ReLU's", "failed", "|paper"]
@@ -107,8 +113,8 @@ def _samples(tables: Tables, names: list[str]) -> Picture:
     first = tables.runs["seed"].min()
 
     def run_of(row: str, column: str) -> str | None:
-        found = rows_of(tables.runs, nonlinearity=column, seed=first)["run"]
-        return str(found.iloc[0]) if len(found) else None
+        result = rows_of(tables.runs, nonlinearity=column, seed=first)["run"]
+        return str(result.iloc[0]) if len(result) else None
 
     return sample_grid(tables, [""], names, run_of, f"Samples of the last generators, seed {first}.")
 
@@ -120,10 +126,10 @@ def derivatives(name: str, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     from wganlib.architectures.modules import NONLINEARITIES
 
     points = torch.from_numpy(x).requires_grad_()
-    found = [NONLINEARITIES[name](points)]
+    result = [NONLINEARITIES[name](points)]
     for _ in range(2):
-        found += torch.autograd.grad(found[-1].sum(), points, create_graph=True)
-    return [values.detach().numpy() for values in found]
+        result += torch.autograd.grad(result[-1].sum(), points, create_graph=True)
+    return [values.detach().numpy() for values in result]
 
 
 def _functions() -> Picture:
@@ -131,11 +137,11 @@ def _functions() -> Picture:
     # The two halves are drawn apart, so that no line stands where a derivative jumps.
     for half, x in enumerate((np.linspace(-3, -1e-9, 200), np.linspace(1e-9, 3, 200))):
         for index, (name, title) in enumerate((("elu", "ELU"), ("smooth_elu", "smooth ELU"))):
-            for here, y in zip(axes[0], derivatives(name, x), strict=True):
+            for panel, y in zip(axes[0], derivatives(name, x), strict=True):
                 label = title if half == 0 else None
-                here.plot(x, y, color=PALETTE[index], linestyle=DASHES[index], linewidth=1.2, label=label)
-    for here, title in zip(axes[0], ("function", "first derivative", "second derivative"), strict=True):
-        here.set(title=title, xlabel="x")
+                panel.plot(x, y, color=PALETTE[index], linestyle=DASHES[index], linewidth=1.2, label=label)
+    for panel, title in zip(axes[0], ("function", "first derivative", "second derivative"), strict=True):
+        panel.set(title=title, xlabel="x")
     axes[0, 0].legend(frameon=False, fontsize=7.5)
     return Picture(
         drawn,

@@ -84,11 +84,11 @@ def _transport(member: Member, count: int) -> float:
 
 def _margins(findings: Findings) -> None:
     # Clipping's is slightly negative now and then: a ratio would then say the opposite.
-    found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "discrimination"}
-    for (case, seed), value in list(found.items()):
+    result = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "discrimination"}
+    for (case, seed), value in list(result.items()):
         data, _, method = case.partition(", ")
-        if method == "penalty" and (f"{data}, clipping", seed) in found:
-            findings.add("discrimination_margin", value - 5 * max(found[f"{data}, clipping", seed], 0.0), data, seed)
+        if method == "penalty" and (f"{data}, clipping", seed) in result:
+            findings.add("discrimination_margin", value - 5 * max(result[f"{data}, clipping", seed], 0.0), data, seed)
 
 
 def report(tables: Tables) -> Content:
@@ -99,15 +99,15 @@ def report(tables: Tables) -> Content:
     x, limit = tables.arrays["axis"], float(tables.settings["limit"])
     for i, method in enumerate(rows):
         for j, name in enumerate(columns):
-            here = axes[i, j]
-            points(here, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"])
+            panel = axes[i, j]
+            points(panel, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"])
             if f"{name}/{method}/surface" in tables.arrays:
-                contours(here, x, x, tables.arrays[f"{name}/{method}/surface"])
-            plane(here, (-limit, limit), (-limit, limit), name if i == 0 else "")
+                contours(panel, x, x, tables.arrays[f"{name}/{method}/surface"])
+            plane(panel, (-limit, limit), (-limit, limit), name if i == 0 else "")
             if j == 0:
-                here.set_ylabel(f"{method}\n$x_2$")
+                panel.set_ylabel(f"{method}\n$x_2$")
             if i == len(rows) - 1:
-                here.set_xlabel("$x_1$")
+                panel.set_xlabel("$x_1$")
     far, near = (
         ", ".join(f"{value_text(_share(tables, name, method), '.0%')} ({method})" for method in rows)
         for name in ("beyond_quadratic", "beyond_quadratic_near")

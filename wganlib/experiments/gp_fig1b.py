@@ -36,13 +36,13 @@ def layer_norms(run: Trained, batches: int) -> Array:
     critic = copy.deepcopy(run.critic).double()
     size, row = run.spec.method.batch_size, objective(run.spec.method.objective)
     real, fake = (part.double() for part in samples(run, size * batches))
-    found = []
+    result = []
     for on_real, on_fake in zip(torch.split(real, size), torch.split(fake, size), strict=True):
         outputs, value = _through(critic, torch.cat([on_real, on_fake]))
         loss = critic_loss(row, value[:size, 0], value[size:, 0])
         gradients = torch.autograd.grad(loss, outputs)
-        found.append([float(g.norm(dim=1).mean()) * size for g in gradients])
-    return np.asarray(np.mean(found, axis=0))
+        result.append([float(g.norm(dim=1).mean()) * size for g in gradients])
+    return np.asarray(np.mean(result, axis=0))
 
 
 def _through(critic: nn.Module, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
@@ -64,8 +64,8 @@ def slope(norms: Array) -> float:
 
 def weights(run: Trained) -> Array:
     """All entries of the critic's weight matrices, [N]; biases left out."""
-    found: Array = torch.cat([p.detach().flatten() for p in run.critic.parameters() if p.ndim > 1]).double().numpy()
-    return found
+    result: Array = torch.cat([p.detach().flatten() for p in run.critic.parameters() if p.ndim > 1]).double().numpy()
+    return result
 
 
 def at_limits(values: Array, limit: float) -> float:
@@ -123,12 +123,12 @@ def report(tables: Tables) -> Content:
     norms.set(xlabel="critic layer (input: 1)", ylabel=r"$\log_{10}$ norm of gradient")
     norms.invert_xaxis()
     drawn.legend(loc="outside lower center", ncols=4, frameon=False)
-    for here, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
+    for panel, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
         if f"weights/{method}" in tables.arrays:
             low, high, share = tables.arrays[f"weights/{method}"]
-            here.bar(low, share, width=high - low, align="edge", color=PALETTE[methods.index(method)], linewidth=0)
-        here.set(xlabel="weight", ylabel="share of weights", title=method)
-        here.locator_params(axis="x", nbins=4)
+            panel.bar(low, share, width=high - low, align="edge", color=PALETTE[methods.index(method)], linewidth=0)
+        panel.set(xlabel="weight", ylabel="share of weights", title=method)
+        panel.locator_params(axis="x", nbins=4)
     return Content(
         pictures=[
             Picture(

@@ -63,11 +63,11 @@ def _modes(findings: Findings, member: Member, fake: Array, case: str) -> None:
 
 
 def _ratios(findings: Findings) -> None:
-    found = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "w1"}
-    for (case, seed), value in list(found.items()):
+    result = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "w1"}
+    for (case, seed), value in list(result.items()):
         data, _, method = case.partition(", ")
-        if method.startswith("penalty") and (f"{data}, clipping", seed) in found:
-            findings.add("w1_clipping_over_penalty", found[f"{data}, clipping", seed] / value, case, seed)
+        if method.startswith("penalty") and (f"{data}, clipping", seed) in result:
+            findings.add("w1_clipping_over_penalty", result[f"{data}, clipping", seed] / value, case, seed)
 
 
 def report(tables: Tables) -> Content:
@@ -81,12 +81,12 @@ def report(tables: Tables) -> Content:
     for i, method in enumerate(methods):
         for j, name in enumerate(sets):
             for k, iteration in enumerate(columns):
-                here = axes[i, j * len(columns) + k]
+                panel = axes[i, j * len(columns) + k]
                 if f"{name}, {method}/{iteration}" in tables.arrays:
-                    points(here, tables.arrays[f"{name}/real"], tables.arrays[f"{name}, {method}/{iteration}"], size=0.4)
+                    points(panel, tables.arrays[f"{name}/real"], tables.arrays[f"{name}, {method}/{iteration}"], size=0.4)
                 title = (f"{name}\n" if k == len(columns) // 2 else "\n") + f"{iteration:,}" if i == 0 else ""
-                plane(here, (-limit, limit), (-limit, limit), title)
-                here.set(xticks=[], yticks=[])
+                plane(panel, (-limit, limit), (-limit, limit), title)
+                panel.set(xticks=[], yticks=[])
         axes[i, 0].set_ylabel(method.replace(", ", "\n"), fontsize=8)
     listed = "; ".join(f"{m} " + ", ".join(tables.text("w1", f"{s}, {m}", form=".3f") for s in sets) for m in methods)
     return Content(

@@ -6,7 +6,7 @@ from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import standardised_difference
 from wganlib.methods.method import Adam
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, paired, runs_ok
 
 V1, V3 = 0.5, 0.0
@@ -61,8 +61,12 @@ def _scores(tables: Tables, runs: pd.DataFrame) -> Table:
     for networks in NETWORKS.values():
         for beta, version in ((V1, "v1"), (V3, "v3")):
             rows = rows_of(runs, networks=networks, beta1_used=beta)
-            line = [networks, f"{beta:g} ({version})", runs_ok(rows), told(rows[c.score])]
-            line += [number(rows[c.split_std].mean()), told(rows[c.distance], 1), number(rows[c.distance_error].mean(), 1)]
+            line = [networks, f"{beta:g} ({version})", runs_ok(rows), mean_sd(rows[c.score])]
+            line += [
+                number(rows[c.split_std].mean()),
+                mean_sd(rows[c.distance], 1),
+                number(rows[c.distance_error].mean(), 1),
+            ]
             body.append(line)
     caption = (
         "WGAN-GP on CIFAR-10's networks with both settings of Adam's beta1, all else equal. Mean ± standard deviation over "
@@ -76,13 +80,13 @@ def _differences(findings: Findings) -> Table:
     body = []
     rows = pd.DataFrame(findings.rows, columns=["quantity", "case", "seed", "value"])
     for networks in NETWORKS.values():
-        found = rows_of(rows, case=networks)
-        for seed in dict.fromkeys(found["seed"]):
-            one = rows_of(found, seed=seed).set_index("quantity")["value"]
+        result = rows_of(rows, case=networks)
+        for seed in dict.fromkeys(result["seed"]):
+            one = rows_of(result, seed=seed).set_index("quantity")["value"]
             body.append([networks, f"seed {seed}", number(one["difference"]), number(one["distance"], 1), ""])
-        score, distance = (paired(rows_of(found, quantity=name)["value"]) for name in QUANTITIES)
-        effect = standardised_difference(list(rows_of(found, quantity="difference")["value"]))
-        body.append([networks, "mean", score.told(), distance.told(1), number(effect)])
+        score, distance = (paired(rows_of(result, quantity=name)["value"]) for name in QUANTITIES)
+        effect = standardised_difference(list(rows_of(result, quantity="difference")["value"]))
+        body.append([networks, "mean", score.text(), distance.text(1), number(effect)])
     rules = [i for i, line in enumerate(body[:-1]) if line[1] == "mean"]
     caption = (
         "Score and Fréchet distance with beta1 0.5 minus those with 0, on the same seed; means with 95 % t intervals over "

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Lines, Picture, Table, Tables, finite, number, rows_of, told
+from wganlib.reporting.content import Content, Lines, Picture, Table, Tables, finite, mean_sd, number, rows_of
 from wganlib.reporting.grammar import ending, runs_ok, with_references
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
@@ -71,10 +71,10 @@ _NOTE = (
 def _row(title: str, ended: str, n: int, runs: pd.DataFrame, start: pd.DataFrame) -> list[str]:
     name = f"ngram_divergence_{n}"
     floor = f"{name}_held_out"
-    line = [title, str(n), ended, told(_column(start, name), 3), told(_column(runs, name), 3)]
-    line += [number(_column(runs, f"{name}_standard_error").mean(), 3), told(_column(runs, floor), 3)]
+    line = [title, str(n), ended, mean_sd(_column(start, name), 3), mean_sd(_column(runs, name), 3)]
+    line += [number(_column(runs, f"{name}_standard_error").mean(), 3), mean_sd(_column(runs, floor), 3)]
     line += [number(_column(runs, f"{floor}_standard_error").mean(), 3)]
-    return [*line, told(_column(runs, name) - _column(runs, floor), 3)]
+    return [*line, mean_sd(_column(runs, name) - _column(runs, floor), 3)]
 
 
 def _column(rows: pd.DataFrame, name: str) -> pd.Series:
@@ -121,18 +121,18 @@ def ratio(plain: pd.Series, penalised: pd.Series, n: int) -> float:
 
 def _curves(tables: Tables, methods: list[str]) -> Picture:
     drawn, axes = figure(2.3, len(ORDERS), sharey=True)
-    for n, here in zip(ORDERS, axes[0], strict=True):
+    for n, panel in zip(ORDERS, axes[0], strict=True):
         name = f"ngram_divergence_{n}"
         for index, method in enumerate(methods):
             style = {"color": PALETTE[index], "linestyle": DASHES[index], "linewidth": 1.1, "marker": "os^"[index % 3]}
             for place, (run, rows) in enumerate(rows_of(tables.snapshots, method=method).groupby("run", sort=False)):
                 known = rows[["generator_iteration", name]].dropna().sort_values("generator_iteration")
                 share = 100 * known["generator_iteration"] / tables.iterations(str(run))
-                here.plot(share, known[name], label=tables.title(method) if place == 0 else None, markersize=2.5, **style)
+                panel.plot(share, known[name], label=tables.title(method) if place == 0 else None, markersize=2.5, **style)
         floor = finite(_column(tables.runs, f"{name}_held_out"))
         if len(floor):
-            here.axhline(floor.mean(), color="0.3", linewidth=0.9, linestyle=":", label="held-out lines")
-        here.set(title=f"{n}-grams", xlabel="training, %", ylim=(0, 1.02))
+            panel.axhline(floor.mean(), color="0.3", linewidth=0.9, linestyle=":", label="held-out lines")
+        panel.set(title=f"{n}-grams", xlabel="training, %", ylim=(0, 1.02))
     axes[0, 0].set_ylabel("divergence, bits")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     if handles:
@@ -152,12 +152,12 @@ def _budget(tables: Tables, method: str) -> str:
 
 
 def _samples(tables: Tables, methods: list[str]) -> list[Lines]:
-    found = []
+    result = []
     for method in methods:
         first = rows_of(tables.runs, method=method, seed=tables.runs["seed"].min())
         for run, outcome in zip(first["run"], first["outcome"], strict=True):
             if tables.lines.get(run) and outcome == "ok":
                 iterations = f"{tables.iterations(run):,} generator iterations"
                 title = f"{tables.title(method)} after {iterations}: the first lines generated, none chosen."
-                found.append(Lines(title, tables.lines[run][:SHOWN]))
-    return found
+                result.append(Lines(title, tables.lines[run][:SHOWN]))
+    return result

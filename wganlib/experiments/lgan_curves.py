@@ -6,7 +6,7 @@ from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, finite, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, finite, mean_sd, rows_of
 from wganlib.reporting.grammar import legend_below, lines_figure, unbroken
 from wganlib.reporting.lipschitz_gans import chosen, trained
 
@@ -43,13 +43,13 @@ def report(tables: Tables) -> Content:
     for data, curves in shown.items():
         for objective, (weight, moments) in curves.items():
             case = f"{data}, {objective}"
-            found = [_stability(findings, rows, tables, last, case) for _, rows in moments.groupby("run", sort=False)]
+            result = [_stability(findings, rows, tables, last, case) for _, rows in moments.groupby("run", sort=False)]
             final = trained(tables, data=data, objective=objective, weight=weight)
             spreads = [variation(finite(final[column])) for column in (c.score, c.distance)]
             if spreads[1] > 0:
                 findings.add("seed_variation_ratio", spreads[0] / spreads[1], case)
-            columns = (told((100 * x for x in values), 1) for values in zip(*found, strict=True))
-            body.append([unbroken(data), unbroken(objective), weight, *columns, *(told([100 * x], 1) for x in spreads)])
+            columns = (mean_sd((100 * x for x in values), 1) for values in zip(*result, strict=True))
+            body.append([unbroken(data), unbroken(objective), weight, *columns, *(mean_sd([100 * x], 1) for x in spreads)])
     head = ["|data", "|objective", "weight"]
     kinds = ("variation", "of the gain", "over seeds")
     head += [f"{what}: {kind}" for kind in kinds for what in ("score", "distance")]
@@ -64,14 +64,14 @@ def report(tables: Tables) -> Content:
 
 def _curves(tables: Tables, data: str) -> dict[str, tuple[str, pd.DataFrame]]:
     """By objective: the chosen weight, and the snapshots of its runs in order."""
-    found = {}
+    result = {}
     for objective in tables.options("objective"):
         choice = chosen(tables, data, objective)
         if choice:
             runs = trained(tables, data=data, objective=objective, weight=choice.weight)["run"]
             moments = tables.snapshots[tables.snapshots["run"].isin(runs)].sort_values("generator_iteration")
-            found[objective] = choice.weight, rows_of(moments, group="objectives")
-    return found
+            result[objective] = choice.weight, rows_of(moments, group="objectives")
+    return result
 
 
 def _stability(

@@ -39,9 +39,9 @@ def measure(study: Study) -> Findings:
     for constraint in sorted(constraints, key=lambda name: name != REFERENCE):
         for member in study.of(constraint=constraint):
             real, fake = supports(member)
-            found = image_cosines(gradients(member.run.critic, fake), fake, real)
+            result = image_cosines(gradients(member.run.critic, fake), fake, real)
             sizes = slopes(member, int(study.settings["along"]))
-            cosine, spread = float(found.max(axis=1).mean()), float(sizes.std() / sizes.mean())
+            cosine, spread = float(result.max(axis=1).mean()), float(sizes.std() / sizes.mean())
             if constraint == REFERENCE:
                 best[member.seed] = cosine, spread
             maximum = constraint.startswith("maximum")
@@ -52,7 +52,7 @@ def measure(study: Study) -> Findings:
                 findings.add("deficit", best[member.seed][0] - cosine, constraint, member.seed)
                 findings.add("slope_spread_ratio", spread / best[member.seed][1], constraint, member.seed)
             if member is study.shown(constraint=constraint):
-                findings.arrays[f"cosines/{constraint}"] = found
+                findings.arrays[f"cosines/{constraint}"] = result
                 findings.arrays[f"rows/{constraint}"] = gradient_rows(member, int(study.settings["steps"]))[:2].astype(
                     np.float32
                 )
@@ -68,16 +68,16 @@ def report(tables: Tables) -> Content:
     shown = picture_rows(rows, labels, column_titles(int(tables.settings["steps"])))
     drawn, axes = figure(2.3, 2, sharey=True)
     places = np.arange(len(names))[::-1]
-    for here, wanted, label in (
+    for panel, wanted, label in (
         (axes[0, 0], ("max_cosine_maximum", "max_cosine"), "mean largest cosine"),
         (axes[0, 1], ("slope_spread",), "spread of slopes (std / mean)"),
     ):
         table = tables.quantities[tables.quantities["quantity"].isin(wanted)]
         for place, name in zip(places, names, strict=True):
             values = table[table["case"] == name]["value"]
-            here.barh(place, values.mean(), color=PALETTE[0], height=0.6, alpha=0.4)
-            here.plot(values, np.full(len(values), place), "o", color=PALETTE[0], markersize=3)
-        here.set(xlabel=label, yticks=places, yticklabels=names)
+            panel.barh(place, values.mean(), color=PALETTE[0], height=0.6, alpha=0.4)
+            panel.plot(values, np.full(len(values), place), "o", color=PALETTE[0], markersize=3)
+        panel.set(xlabel=label, yticks=places, yticklabels=names)
     return Content(
         pictures=[
             Picture(

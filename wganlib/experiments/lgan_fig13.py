@@ -98,18 +98,18 @@ def curve(function: Callable[[torch.Tensor], torch.Tensor], x: Array) -> Array:
 
 
 def _condition(findings: Findings, name: str, row: Objective, grid: tuple[float, int], holds: bool, strictly: bool) -> None:
-    found = condition_11(row, *grid)
+    result = condition_11(row, *grid)
     # All of them are convex and have slopes that cancel at 0: hinge and quadratic fail by their slopes' signs alone.
     for quantity, value, expected in (
-        ("rising", found.rising_on_fakes and found.falling_on_reals, holds),
-        ("convex", found.convex, True),
-        ("balanced", found.balance is not None, True),
-        ("condition_11", found.holds, holds),
-        ("strictly_convex", found.strictly_convex, strictly),
+        ("rising", result.rising_on_fakes and result.falling_on_reals, holds),
+        ("convex", result.convex, True),
+        ("balanced", result.balance is not None, True),
+        ("condition_11", result.holds, holds),
+        ("strictly_convex", result.strictly_convex, strictly),
     ):
         findings.add(quantity, value, name, expected=float(expected))
-    if found.strictly_convex and found.balance is not None:
-        findings.add("balance_point", found.balance, name)
+    if result.strictly_convex and result.balance is not None:
+        findings.add("balance_point", result.balance, name)
     findings.add("smallest_slope", derivative(row.critic_fake, axis((-grid[0], grid[0]), grid[1])).min(), name)
 
 
@@ -192,10 +192,10 @@ def report(tables: Tables) -> Content:
 def _slopes(axes: Any, tables: Tables) -> None:
     rows = tables.quantities[tables.quantities["quantity"] == "slope"]
     for place, case in enumerate(CRITICS):
-        found = rows[rows["case"] == case]
-        axes.plot(found["expected"], np.full(len(found), place), "|", color=PALETTE[1], markersize=17, markeredgewidth=1.2)
-        spread = place + 0.16 * (np.arange(len(found)) - (len(found) - 1) / 2)
-        axes.plot(found["value"], spread, "o", color=PALETTE[0], markersize=2.4, linestyle="none")
+        result = rows[rows["case"] == case]
+        axes.plot(result["expected"], np.full(len(result), place), "|", color=PALETTE[1], markersize=17, markeredgewidth=1.2)
+        spread = place + 0.16 * (np.arange(len(result)) - (len(result) - 1) / 2)
+        axes.plot(result["value"], spread, "o", color=PALETTE[0], markersize=2.4, linestyle="none")
     axes.set(xscale="log", xlabel="slope", xlim=(0.8, 16), ylim=(len(CRITICS) - 0.5, -0.5))
     axes.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
     axes.minorticks_off()

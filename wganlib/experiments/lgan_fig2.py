@@ -78,13 +78,13 @@ def report(tables: Tables) -> Content:
     names = [key.removesuffix("/surface") for key in tables.arrays if key.endswith("/surface")]
     drawn, axes = figure(4.7, 2, (len(names) + 1) // 2, sharex=True, sharey=True)
     x, y = tables.arrays["x"], tables.arrays["y"]
-    for here, name, letter in zip(axes.flat, names, "abcdefgh", strict=False):
-        heat(here, x, y, tables.arrays[f"{name}/surface"])
-        points(here, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"], size=1.5)
-        arrows(here, tables.arrays[f"{name}/at"], tables.arrays[f"{name}/gradient"], 0.35, "white")
-        plane(here, (x[0], x[-1]), (y[0], y[-1]), f"({letter}) $\\phi(x)$ = {name}")
-        here.set(xlabel="$x_1$", ylabel="$x_2$")
-        here.label_outer()
+    for panel, name, letter in zip(axes.flat, names, "abcdefgh", strict=False):
+        heat(panel, x, y, tables.arrays[f"{name}/surface"])
+        points(panel, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"], size=1.5)
+        arrows(panel, tables.arrays[f"{name}/at"], tables.arrays[f"{name}/gradient"], 0.35, "white")
+        plane(panel, (x[0], x[-1]), (y[0], y[-1]), f"({letter}) $\\phi(x)$ = {name}")
+        panel.set(xlabel="$x_1$", ylabel="$x_2$")
+        panel.label_outer()
 
     def listed(quantity: str, form: str) -> str:
         return ", ".join(tables.text(quantity, name, form=form) for name in names)

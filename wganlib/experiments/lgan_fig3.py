@@ -29,11 +29,11 @@ def measure(study: Study) -> Findings:
     for objective in study.options("objective"):
         for member in study.of(objective=objective):
             real, fake = supports(member)
-            found = image_cosines(gradients(member.run.critic, fake), fake, real)
-            leads[objective, member.seed] = found.argmax(axis=1)
-            _measure(findings, found, assignment(fake, real)[0], objective, member.seed)
+            result = image_cosines(gradients(member.run.critic, fake), fake, real)
+            leads[objective, member.seed] = result.argmax(axis=1)
+            _measure(findings, result, assignment(fake, real)[0], objective, member.seed)
             if member is study.shown(objective=objective):
-                findings.arrays[f"cosines/{objective}"] = found
+                findings.arrays[f"cosines/{objective}"] = result
                 findings.facts["images"] = member.run.data.notes["pairs"]
                 findings.facts["dataset"] = member.run.spec.dataset.name
                 if "rows" not in findings.arrays:
@@ -48,11 +48,11 @@ def measure(study: Study) -> Findings:
     return findings
 
 
-def _measure(findings: Findings, found: Array, plan: NDArray[np.int64], case: str, seed: int) -> None:
-    findings.add("max_cosine", found.max(axis=1).mean(), case, seed)
-    findings.add("least_max_cosine", found.max(axis=1).min(), case, seed)
-    findings.add("distinct", len(set(found.argmax(axis=1).tolist())), case, seed)
-    findings.add("transport", (found.argmax(axis=1) == plan).sum(), case, seed)
+def _measure(findings: Findings, result: Array, plan: NDArray[np.int64], case: str, seed: int) -> None:
+    findings.add("max_cosine", result.max(axis=1).mean(), case, seed)
+    findings.add("least_max_cosine", result.max(axis=1).min(), case, seed)
+    findings.add("distinct", len(set(result.argmax(axis=1).tolist())), case, seed)
+    findings.add("transport", (result.argmax(axis=1) == plan).sum(), case, seed)
 
 
 def report(tables: Tables) -> Content:
@@ -61,9 +61,9 @@ def report(tables: Tables) -> Content:
     shown = picture_rows(rows, [""] * len(rows), column_titles(steps))
     names = list(tables.below("cosines"))
     drawn, axes = figure(1.9, len(names), sharey=True)
-    for here, name in zip(axes[0], names, strict=True):
-        drawn_map = here.imshow(tables.arrays[f"cosines/{name}"], cmap="viridis", vmin=-0.2, vmax=1)
-        here.set(title=f"$\\phi(x)$ = {name}", xlabel="real image", xticks=range(0, 10, 3), yticks=range(0, 10, 3))
+    for panel, name in zip(axes[0], names, strict=True):
+        drawn_map = panel.imshow(tables.arrays[f"cosines/{name}"], cmap="viridis", vmin=-0.2, vmax=1)
+        panel.set(title=f"$\\phi(x)$ = {name}", xlabel="real image", xticks=range(0, 10, 3), yticks=range(0, 10, 3))
     axes[0, 0].set_ylabel("noise image")
     drawn.colorbar(drawn_map, ax=axes, label="cosine", shrink=0.9)
     cosines = ", ".join(f"{tables.text('max_cosine', name, form='.2f')} ({name})" for name in names)

@@ -65,10 +65,10 @@ def measure(study: Study) -> Findings:
             findings.arrays[f"{objective}/{member.seed}"] = np.stack(
                 [history["generator_iteration"].to_numpy(dtype=float), history["critic_on_real"], history["critic_on_fake"]]
             )
-            found, noise = wander(history), batch_noise(member.run)
-            findings.add("wander", found, objective, member.seed, noise)
-            drifts.setdefault(objective, {})[member.seed] = drift(found, noise)
-            findings.add("drift", drift(found, noise), objective, member.seed)
+            result, noise = wander(history), batch_noise(member.run)
+            findings.add("wander", result, objective, member.seed, noise)
+            drifts.setdefault(objective, {})[member.seed] = drift(result, noise)
+            findings.add("drift", drift(result, noise), objective, member.seed)
             tenth = slice(-max(1, len(history) // 10), None)
             last.append((offset(history)[tenth].mean(), gap(history)[tenth].mean()))
         if len(last) > 1:
@@ -80,7 +80,7 @@ def measure(study: Study) -> Findings:
             findings,
             "drift_ratio",
             value,
-            [found[seed] for name, found in drifts.items() if name != "x" and seed in found],
+            [result[seed] for name, result in drifts.items() if name != "x" and seed in result],
             seed,
         )
     if "x" in spreads:
@@ -103,11 +103,11 @@ def report(tables: Tables) -> Content:
     """One panel an objective: the critic's means on real and on generated examples."""
     names = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in tables.arrays))
     drawn, axes = figure(2.2, len(names), sharex=True)
-    for here, name in zip(axes[0], names, strict=True):
+    for panel, name in zip(axes[0], names, strict=True):
         for number, (iteration, real, fake) in enumerate(tables.below(name).values()):
             alpha = 1.0 if number == 0 else 0.4
-            here.plot(iteration, real, color=REAL, linewidth=0.8, alpha=alpha, label="real" if number == 0 else None)
-            here.plot(
+            panel.plot(iteration, real, color=REAL, linewidth=0.8, alpha=alpha, label="real" if number == 0 else None)
+            panel.plot(
                 iteration,
                 fake,
                 color=FAKE,
@@ -116,8 +116,8 @@ def report(tables: Tables) -> Content:
                 linestyle="--",
                 label="generated" if not number else None,
             )
-        here.set(title=f"$\\phi(x)$ = {name}", xlabel="critic iteration")
-        here.locator_params(axis="x", nbins=3)
+        panel.set(title=f"$\\phi(x)$ = {name}", xlabel="critic iteration")
+        panel.locator_params(axis="x", nbins=3)
     axes[0, 0].set_ylabel("mean of the critic")
     drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     drift = ", ".join(f"{tables.text('drift', name, form='.3f')} ({name})" for name in names)

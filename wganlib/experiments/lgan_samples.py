@@ -57,12 +57,12 @@ def _sheets(tables: Tables, runs: pd.DataFrame, caption: str) -> Picture:
     alone = len(runs) == 1
     columns, rows = (1, 1) if alone else (COLUMNS, max(1, math.ceil(len(runs) / COLUMNS)))
     drawn, axes = figure(min(8.5, rows * (TEXT_WIDTH / COLUMNS + 0.25) if not alone else 3.2), columns, rows)
-    for place, here in enumerate(axes.flat):
-        here.axis("off")
+    for place, panel in enumerate(axes.flat):
+        panel.axis("off")
         if place < len(runs):
             row = runs.iloc[place]
-            here.set_title(f"{row['objective']}, {row['weight']}", fontsize=8)
+            panel.set_title(f"{row['objective']}, {row['weight']}", fontsize=8)
             sheet = tables.sheets.get(row["run"])
             if sheet is not None:
-                here.imshow(sheet if alone else cut(sheet), interpolation="nearest")
+                panel.imshow(sheet if alone else cut(sheet), interpolation="nearest")
     return Picture(drawn, caption)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, rows_of
 from wganlib.reporting.grammar import legend_below, lines_figure
 from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.reporting.style import FAKE, REAL, figure
@@ -71,10 +71,10 @@ def report(tables: Tables) -> Content:
     findings, body = Findings(QUANTITIES), []
     for data in dict.fromkeys(trained(tables)["data"]):
         for weight in tables.options("weight"):
-            found = {o: _of_objective(findings, tables, data, o, weight) for o in tables.options("objective")}
-            _ratios(findings, found, f"{data}, weight {weight}")
-            for objective, rows in found.items():
-                cells = [told(column) for column in zip(*rows.values(), strict=True)] or ["–"] * 3
+            result = {o: _of_objective(findings, tables, data, o, weight) for o in tables.options("objective")}
+            _ratios(findings, result, f"{data}, weight {weight}")
+            for objective, rows in result.items():
+                cells = [mean_sd(column) for column in zip(*rows.values(), strict=True)] or ["–"] * 3
                 ended = len(_curves(tables, data, objective, weight))
                 body.append([data, weight, objective, str(ended), *cells])
     head = ["|data", "weight", "|objective", "runs ok", "wander", "from batches alone", "trend"]
@@ -108,21 +108,21 @@ def _of_objective(
     """By seed: wander, batch noise, trend; no numbers of a run that diverged."""
     case, curves = f"{data}, weight {weight}, {objective}", _curves(tables, data, objective, weight)
     seeds = trained(tables, data=data, objective=objective, weight=weight)["seed"]
-    found = {int(seed): measured(curves[seed]) if seed in curves else (math.nan,) * 3 for seed in seeds}
-    for seed, (wander, noise, _) in found.items():
+    result = {int(seed): measured(curves[seed]) if seed in curves else (math.nan,) * 3 for seed in seeds}
+    for seed, (wander, noise, _) in result.items():
         findings.add("wander", wander, case, seed, noise)
     tenths = [curve.iloc[-max(1, len(curve) // 10) :] for curve in curves.values()]
     last = [(offset(tenth).mean(), np.abs(gap(tenth)).mean()) for tenth in tenths]
     if len(last) > 1:
         offsets, gaps = np.array(last).T
         findings.add("seed_spread", float(offsets.std(ddof=1) / gaps.mean()), case)
-    return found
+    return result
 
 
-def _ratios(findings: Findings, found: dict[str, dict[int, tuple[float, float, float]]], case: str) -> None:
+def _ratios(findings: Findings, result: dict[str, dict[int, tuple[float, float, float]]], case: str) -> None:
     """Wander of x over the largest of the strictly convex objectives, where all of them have a result."""
-    for seed, (wander, _, _) in found.get(WASSERSTEIN, {}).items():
-        others = [found[o][seed][0] for o in STRICTLY_CONVEX if seed in found.get(o, {})]
+    for seed, (wander, _, _) in result.get(WASSERSTEIN, {}).items():
+        others = [result[o][seed][0] for o in STRICTLY_CONVEX if seed in result.get(o, {})]
         if len(others) == len(STRICTLY_CONVEX) and (largest := float(np.max(others))):
             findings.add("wander_ratio", wander / largest, case, seed)
 
@@ -134,20 +134,20 @@ def _pictures(tables: Tables) -> list[Picture]:
     objectives = tables.options("objective")
     curves = {o: _curves(tables, data, o, weight) for o in objectives}
     drawn, axes = figure(3.6, 3, 2, sharex=True)
-    for objective, here in zip(objectives, axes.flat, strict=False):
+    for objective, panel in zip(objectives, axes.flat, strict=False):
         for place, curve in enumerate(curves[objective].values()):
             steps = curve["generator_iteration"]
             for column, colour, dashes, name in (("real", REAL, "-", "real"), ("fake", FAKE, "--", "generated")):
                 values = curve[f"critic_{column}_mean"].to_numpy(dtype=np.float64)
                 if place == 0:
-                    here.plot(steps, values, color=colour, linewidth=0.5, alpha=0.35)
+                    panel.plot(steps, values, color=colour, linewidth=0.5, alpha=0.35)
                 label = name if place == 0 else None
-                here.plot(steps, smoothed(values, share, least), color=colour, linestyle=dashes, linewidth=1.1, label=label)
-        here.set_title(objective)
-    for here in axes[-1]:
-        here.set_xlabel("generator iteration")
-    for here in axes[:, 0]:
-        here.set_ylabel("critic value")
+                panel.plot(steps, smoothed(values, share, least), color=colour, linestyle=dashes, linewidth=1.1, label=label)
+        panel.set_title(objective)
+    for panel in axes[-1]:
+        panel.set_xlabel("generator iteration")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("critic value")
     caption = (
         f"{data}, weight {weight}: the critic's mean on the real (orange) and on the generated (green, dashed) half of the "
         "last batch, smoothed; a pair of lines a seed. Faint: before smoothing, first seed. Each panel has a scale of its own."

@@ -94,14 +94,14 @@ def measure(study: Study) -> Findings:
             change = _change(method, supports, moved(supports), chosen)
             findings.add("change", change, name, seed)
             unique = _unique(findings, name, method, common, starts, chosen, seed)
-            found = optimum(method, apart, chosen.box, chosen.weight)
-            findings.add("shift_increase_disjoint", min(shifted(method, apart, found, c) for c in (-1.0, 1.0)), name, seed)
-            if found.constant is not None:
-                findings.add("constant", found.constant, name, seed)
-                findings.add("bounding", bounding(supports, found), name, seed)
+            result = optimum(method, apart, chosen.box, chosen.weight)
+            findings.add("shift_increase_disjoint", min(shifted(method, apart, result, c) for c in (-1.0, 1.0)), name, seed)
+            if result.constant is not None:
+                findings.add("constant", result.constant, name, seed)
+                findings.add("bounding", bounding(supports, result), name, seed)
             if name == "wgan, penalised":
                 expected = lp.plan(supports).optimum / (2 * chosen.weight)
-                findings.add("constant_ratio", (found.constant or math.nan) / expected, name, seed)
+                findings.add("constant_ratio", (result.constant or math.nan) / expected, name, seed)
             # A slope that falls a thousandfold, where the box grows fourfold, goes to zero.
             findings.add("vanishing", slopes[-1] < 1e-3 * slopes[0], name, seed, float(method.vanishing))
             findings.add("uninformative", change <= chosen.tolerance, name, seed, float(method.uninformative))
@@ -136,14 +136,14 @@ def moved(supports: lp.Supports) -> lp.Supports:
 
 def _vanishing(findings: Findings, name: str, method: Method, masses: Masses, chosen: Settings, seed: int) -> list[float]:
     """The generator's slope in each box; Fisher's and all Lipschitz critics' generators have psi(f) = -f."""
-    row, found = objective(method.objective), []
+    row, result = objective(method.objective), []
     boxed = method.space == "free"
     for box in chosen.boxes if boxed else chosen.boxes[-1:]:
         f = optimum(method, masses, box, chosen.weight).f
-        found.append(float(np.abs(spaces.slopes(row.generator, f[masses.fake > 0])).max()))
-        findings.add("generator_slope", found[-1], f"{name}, box {box:g}" if boxed else name, seed)
-    findings.add("slope_decay", found[-1] / found[0], name, seed)
-    return found
+        result.append(float(np.abs(spaces.slopes(row.generator, f[masses.fake > 0])).max()))
+        findings.add("generator_slope", result[-1], f"{name}, box {box:g}" if boxed else name, seed)
+    findings.add("slope_decay", result[-1] / result[0], name, seed)
+    return result
 
 
 def _change(method: Method, before: lp.Supports, after: lp.Supports, chosen: Settings) -> float:
@@ -287,8 +287,8 @@ def _values(axis: Any, tables: Tables, quantity: str, floor: float) -> None:
     """Values on a logarithmic axis; those below the floor stand at its left edge, labelled 0."""
     zero = floor / 10
     for place, name in enumerate(GANS):
-        found = tables.quantities[(tables.quantities["quantity"] == quantity) & (tables.quantities["case"] == name)]["value"]
-        shown = np.where(found < floor, zero, found)
+        result = tables.quantities[(tables.quantities["quantity"] == quantity) & (tables.quantities["case"] == name)]["value"]
+        shown = np.where(result < floor, zero, result)
         axis.plot(shown, np.full(len(shown), place), "o", color=PALETTE[0], alpha=0.6, markersize=3, markeredgewidth=0)
     axis.set_xlim(zero / 4, 3e2)
     axis.set_xticks([zero, 1e-6, 1e-3, 1], ["0", "$10^{-6}$", "$10^{-3}$", "1"])

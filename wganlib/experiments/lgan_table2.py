@@ -6,7 +6,7 @@ from scipy import stats
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.params import PublishedScores
-from wganlib.reporting.content import Content, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
 from wganlib.reporting.grammar import score_table, unbroken
 from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, chosen, trained
 
@@ -59,8 +59,8 @@ def _chosen_table(tables: Tables, data: str, published: PublishedScores) -> Tabl
         choice = chosen(tables, data, objective)
         there = rows[rows["weight"] == choice.weight] if choice else rows[:0]
         best = rows.loc[rows[c.distance].idxmin()] if len(rows) else None
-        line = [objective, choice.weight if choice else "–", told(there[c.score]), number(there[c.split_std].mean())]
-        line += [told(there[c.distance])]
+        line = [objective, choice.weight if choice else "–", mean_sd(there[c.score]), number(there[c.split_std].mean())]
+        line += [mean_sd(there[c.distance])]
         line += ["–"] * 3 if best is None else [number(best[c.score]), number(best[c.distance]), str(best["weight"])]
         if printed:
             line += [published.of(s, objective=objective, data=data) for s in ("inception_score", "frechet_inception_distance")]
@@ -96,8 +96,8 @@ def _printed(published: PublishedScores) -> Table:
 def _gaps(findings: Findings, tables: Tables, data: str) -> None:
     """Distance of x minus that of the best strictly convex objective, seed by seed."""
     seeds = sorted(set(trained(tables, data=data)["seed"]))
-    found = {seed: _gap(tables, data, seed, None) for seed in seeds}
-    for seed, gap in found.items():
+    result = {seed: _gap(tables, data, seed, None) for seed in seeds}
+    for seed, gap in result.items():
         if not np.isnan(gap):
             findings.add("gap", gap, data, seed)
     if len(seeds) > 1:
@@ -105,7 +105,7 @@ def _gaps(findings: Findings, tables: Tables, data: str) -> None:
             gap = _gap(tables, data, seed, seed)
             if not np.isnan(gap):
                 findings.add("gap_unselected", gap, data, seed)
-    values = [gap for gap in found.values() if not np.isnan(gap)]
+    values = [gap for gap in result.values() if not np.isnan(gap)]
     if values and _is_fid(tables, data):
         findings.add("gap_median", float(np.median(values)), data)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import mcnemar
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, number, rows_of
 from wganlib.reporting.grammar import paired, score_table
 from wganlib.reporting.style import figure
 
@@ -68,7 +68,7 @@ def _rule(tables: Tables, runs: pd.DataFrame) -> str:
     limits = runs.drop_duplicates("seed")["limit"]
     return (
         f"A run succeeds if it does not diverge, its {tables.columns.distance_title} to the training images is below "
-        f"{tables.settings['distance_factor']:g} times the best of the baseline networks ({told(limits, 1)}), and the mean "
+        f"{tables.settings['distance_factor']:g} times the best of the baseline networks ({mean_sd(limits, 1)}), and the mean "
         "structural similarity of pairs of its samples is below that of training images "
         f"({number(runs[f'{similar}_training'].mean())}) + {tables.settings['similarity_margin']:g}. The rule stood in the "
         "parameters before any run; the paper judged by eye. Where a method fails on the baseline too, its settings, "
@@ -100,7 +100,7 @@ def _distances(tables: Tables, runs: pd.DataFrame) -> Table:
         line = [pair]
         for method in methods:
             rows = rows_of(runs, method=method, networks=pair)
-            line.append(f"{told(rows[tables.columns.distance], 1)} {_verdict(rows)}".removeprefix("– "))
+            line.append(f"{mean_sd(rows[tables.columns.distance], 1)} {_verdict(rows)}".removeprefix("– "))
         body.append(line)
     won = {m: [_won(rows) for pair in networks if len(rows := rows_of(runs, method=m, networks=pair))] for m in methods}
     body.append(["successes", *(f"{sum(won[m])} of {len(won[m])}" for m in methods)])
@@ -120,7 +120,8 @@ def _distances(tables: Tables, runs: pd.DataFrame) -> Table:
 def _similarities(tables: Tables, runs: pd.DataFrame) -> Table:
     similar, methods = similarity_column(runs), tables.options("method")
     body = [
-        [pair, *(told(rows_of(runs, method=m, networks=pair)[similar]) for m in methods)] for pair in tables.options("networks")
+        [pair, *(mean_sd(rows_of(runs, method=m, networks=pair)[similar]) for m in methods)]
+        for pair in tables.options("networks")
     ]
     real = runs[f"{similar}_training"].mean()
     body.append(["training images", *[number(real)] * len(methods)])
@@ -177,15 +178,15 @@ def _grid(tables: Tables, runs: pd.DataFrame) -> Picture:
     drawn, axes = figure(1.22 * len(networks) + 0.2, len(methods), len(networks))
     for i, pair in enumerate(networks):
         for j, method in enumerate(methods):
-            here, cell = axes[i, j], rows_of(runs, networks=pair, method=method)
-            here.set(xticks=[], yticks=[])
-            here.spines[:].set_visible(False)
-            here.set_title(tables.title(method) if i == 0 else "", fontsize=9)
-            here.set_ylabel(textwrap.fill(pair, 16) if j == 0 else "", fontsize=8)
+            panel, cell = axes[i, j], rows_of(runs, networks=pair, method=method)
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
+            panel.set_title(tables.title(method) if i == 0 else "", fontsize=9)
+            panel.set_ylabel(textwrap.fill(pair, 16) if j == 0 else "", fontsize=8)
             shown = cell[cell["run"].isin(list(tables.sheets))]
             if not shown.empty:
-                here.imshow(_corner(tables.sheets[shown["run"].iloc[0]]), interpolation="nearest")
-                here.set_xlabel(_verdict(shown[:1]), fontsize=7.5, labelpad=3)
+                panel.imshow(_corner(tables.sheets[shown["run"].iloc[0]]), interpolation="nearest")
+                panel.set_xlabel(_verdict(shown[:1]), fontsize=7.5, labelpad=3)
     caption = (
         "Samples of every pair of networks (rows) trained with every method (columns), as in Figure 2 of the paper: the first "
         "ones of the first seed, none chosen. Below them what the rule says of the run."

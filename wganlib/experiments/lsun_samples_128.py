@@ -2,7 +2,7 @@
 
 from wganlib import architectures
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, number, told
+from wganlib.reporting.content import Content, Table, Tables, mean_sd, number
 from wganlib.reporting.grammar import runs_ok, whole_sheets
 
 QUANTITIES = {
@@ -20,8 +20,13 @@ def report(tables: Tables) -> Content:
         findings.add("distance", distance, "", int(seed))
     data, side = spec.dataset.folder or spec.dataset.name, spec.dataset.image_size
     weights = [f"{architectures.parameters(spec.architecture, spec.dataset.shape, n):,}" for n in ("generator", "critic")]
-    line = [f"{data.replace('_', ' ')}, {side} × {side}", *weights, runs_ok(tables.runs), told(runs[c.score])]
-    line += [number(runs[c.split_std].mean()), told(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1), "none"]
+    line = [f"{data.replace('_', ' ')}, {side} × {side}", *weights, runs_ok(tables.runs), mean_sd(runs[c.score])]
+    line += [
+        number(runs[c.split_std].mean()),
+        mean_sd(runs[c.distance], 1),
+        number(runs[c.distance_error].mean(), 1),
+        "none",
+    ]
     heads = ["|data", "weights of G", "of D", "runs ok", c.title, "split spread", c.distance_title, "its error", "paper"]
     caption = (
         "Size of the networks and scores of the last checkpoint. Split spread: standard deviation over the splits of one "

@@ -6,7 +6,7 @@ import pandas as pd
 from wganlib.judging import statistics
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, known, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, known, mean_sd, number, rows_of
 from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, runs_ok, score_table
 from wganlib.reporting.style import PALETTE, figure
 
@@ -36,9 +36,9 @@ def report(tables: Tables) -> Content:
             measured = {int(r["seed"]): measure(rows_of(curves, run=r["run"])) for _, r in with_result(runs).iterrows()}
             _add(findings, tables.title(method), method == PENALISED, chosen, digits(tables, chosen), measured)
             gaps[chosen] = {seed: m["gap"] for seed, m in measured.items()}
-            told_of = (told(m[key] for m in measured.values()) for key in ("training", "held_out"))
-            slopes = (told(m[key] for m in measured.values()) for key in ("training_slope", "held_out_slope"))
-            share = told((100 * m["gap"] for m in measured.values()), 0)
+            told_of = (mean_sd(m[key] for m in measured.values()) for key in ("training", "held_out"))
+            slopes = (mean_sd(m[key] for m in measured.values()) for key in ("training_slope", "held_out_slope"))
+            share = mean_sd((100 * m["gap"] for m in measured.values()), 0)
             line = [tables.title(method), digits(tables, chosen), runs_ok(runs), *told_of, share, *slopes]
             rows.append([*line, _paper(method, chosen)])
         compared.append(_compared(findings, tables.title(method), gaps.get("limited", {}), gaps.get("whole", {})))
@@ -87,8 +87,8 @@ def slope(curve: pd.DataFrame, part: str) -> float:
 def measure(curve: pd.DataFrame) -> dict[str, float]:
     """Of one run: both losses at the end, their gap, and both slopes over the last half; no numbers without a curve."""
     end = ending(curve)
-    found = {part: float(end[part].mean()) for part in PARTS} | {"gap": end_gap(curve)}
-    return found | {f"{part}_slope": slope(curve, part) for part in PARTS}
+    result = {part: float(end[part].mean()) for part in PARTS} | {"gap": end_gap(curve)}
+    return result | {f"{part}_slope": slope(curve, part) for part in PARTS}
 
 
 def _add(
@@ -97,10 +97,10 @@ def _add(
     """The protocol judges slopes of the penalised method on few digits alone; the others are shown without a criterion."""
     judged = penalised and chosen == "limited"
     case = title if judged else f"{title}, {words}"
-    for seed, found in measured.items():
-        findings.add("rise" if judged else "training_slope", found["training_slope"], case, seed)
-        findings.add("fall" if judged else "held_out_slope", found["held_out_slope"], case, seed)
-        findings.add(f"gap_{chosen}", found["gap"], title, seed)
+    for seed, result in measured.items():
+        findings.add("rise" if judged else "training_slope", result["training_slope"], case, seed)
+        findings.add("fall" if judged else "held_out_slope", result["held_out_slope"], case, seed)
+        findings.add(f"gap_{chosen}", result["gap"], title, seed)
 
 
 def _compared(findings: Findings, title: str, few: dict[int, float], whole: dict[int, float]) -> list[str]:
@@ -108,7 +108,7 @@ def _compared(findings: Findings, title: str, few: dict[int, float], whole: dict
     for seed, value in differences.items():
         findings.add("gap_difference", value, title, seed)
     mean, effect = paired(differences.values()), statistics.standardised_difference(list(known(differences.values())))
-    return [title, str(mean.pairs), mean.told(), number(effect, 1)]
+    return [title, str(mean.pairs), mean.text(), number(effect, 1)]
 
 
 def _paper(method: str, chosen: str) -> str:
@@ -121,18 +121,18 @@ def _panels(tables: Tables, curves: pd.DataFrame, methods: list[str], sets: list
     drawn, axes = figure(2.2 * len(sets), len(methods), len(sets), sharex=True)
     for i, chosen in enumerate(sets):
         for j, method in enumerate(methods):
-            here = axes[i, j]
+            panel = axes[i, j]
             runs = set(rows_of(tables.runs, method=method, training_set=chosen)["run"])
-            found = curves[curves["run"].isin(runs)].groupby("generator_iteration")
+            result = curves[curves["run"].isin(runs)].groupby("generator_iteration")
             for index, (part, style) in enumerate((("training", "-"), ("held_out", "--"))):
-                band = found[part].agg(["mean", "min", "max"])
-                here.plot(band.index, band["mean"], style, color=PALETTE[index], linewidth=1.2, label=PARTS[part])
-                here.fill_between(band.index, band["min"], band["max"], color=PALETTE[index], alpha=0.2, linewidth=0)
-            here.set_title(f"{tables.title(method)}, {digits(tables, chosen)}")
+                band = result[part].agg(["mean", "min", "max"])
+                panel.plot(band.index, band["mean"], style, color=PALETTE[index], linewidth=1.2, label=PARTS[part])
+                panel.fill_between(band.index, band["min"], band["max"], color=PALETTE[index], alpha=0.2, linewidth=0)
+            panel.set_title(f"{tables.title(method)}, {digits(tables, chosen)}")
             if i == len(sets) - 1:
-                here.set_xlabel("generator iteration")
+                panel.set_xlabel("generator iteration")
             if j == 0:
-                here.set_ylabel("negative critic loss")
+                panel.set_ylabel("negative critic loss")
     axes[0, 0].legend(frameon=False)
     caption = (
         "Minus the critic's loss on training and on held-out digits: mean over seeds, and their range as a band. Above: few "

@@ -57,18 +57,18 @@ def smoothed(values: pd.Series) -> pd.Series:
 
 def _curve(curves: pd.DataFrame) -> Picture:
     drawn, axes = figure(2.9, 1)
-    here = axes[0, 0]
+    panel = axes[0, 0]
     for index, (part, style) in enumerate((("training", "-"), ("held_out", "--"))):
         for place, (_, run) in enumerate(curves.groupby("run", sort=False)):
             label = PARTS[part] if place == 0 else None
-            here.plot(run["generator_iteration"], run[part], style, color=PALETTE[index], linewidth=1.1, label=label)
-    here.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
-    here.set(xlabel="generator iteration", ylabel="negative critic loss")
+            panel.plot(run["generator_iteration"], run[part], style, color=PALETTE[index], linewidth=1.1, label=label)
+    panel.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
+    panel.set(xlabel="generator iteration", ylabel="negative critic loss")
     if len(curves):
-        here.legend(frameon=False)
+        panel.legend(frameon=False)
         # An untrained critic's penalty is large: its first losses would leave the rest of the curve no room.
         highest = float(curves[["training", "held_out"]].to_numpy().max())
-        here.set_ylim(bottom=max(here.get_ylim()[0], -0.3 * abs(highest)))
+        panel.set_ylim(bottom=max(panel.get_ylim()[0], -0.3 * abs(highest)))
     caption = (
         "Minus the critic's loss, its penalty included, on training and on held-out images, as many of both; a line a seed. It "
         "is small or negative at first, far below zero it is cut off, until the critic has learnt to tell real from generated "

@@ -29,11 +29,11 @@ def report(tables: Tables) -> Content:
     paper, trained = statistics.sign_test(wins, losses), published.counts["architectures"]
     pairs = pairs_of(tables)
     differences = (pairs["two_sided"] - pairs["one_sided"]).tolist()
-    found = statistics.outcomes(pairs["two_sided"].tolist(), pairs["one_sided"].tolist())
-    test = statistics.sign_test(found.wins, found.losses)
+    result = statistics.outcomes(pairs["two_sided"].tolist(), pairs["one_sided"].tolist())
+    test = statistics.sign_test(result.wins, result.losses)
     findings = Findings(QUANTITIES)
     assert paper.share is not None
-    power = statistics.sign_test_power(found.wins + found.losses, paper.share)
+    power = statistics.sign_test_power(result.wins + result.losses, paper.share)
     findings.add("p", test.p_value)
     findings.add("p_wilcoxon", statistics.wilcoxon(differences))
     findings.add("power", power)
@@ -43,9 +43,9 @@ def report(tables: Tables) -> Content:
         if value is not None and not math.isnan(value):
             findings.add(name, value)
     counted = [
-        ["two-sided higher", str(found.wins), str(wins)],
-        ["one-sided higher", str(found.losses), str(losses)],
-        ["tied", str(found.ties), "–"],
+        ["two-sided higher", str(result.wins), str(wins)],
+        ["one-sided higher", str(result.losses), str(losses)],
+        ["tied", str(result.ties), "–"],
         ["architectures", str(len(pairs)), str(trained)],
         ["two-sided runs that diverged", str((pairs["two_sided_outcome"] == "diverged").sum()), "–"],
         ["one-sided runs that diverged", str((pairs["one_sided_outcome"] == "diverged").sum()), "–"],
@@ -58,8 +58,10 @@ def report(tables: Tables) -> Content:
     )
     # The second reading takes the number of architectures at its word, and the one-sided wins as what is left.
     readings = [(wins, losses, paper), (wins, trained - wins, statistics.sign_test(wins, trained - wins))]
-    tests = _tests(found, test, mean, effect, differences, readings, paper.share)
-    return Content(findings, [counts, tests], [_scatter(tables, pairs, found, mean)], notes=[_note(found, power, paper.share)])
+    tests = _tests(result, test, mean, effect, differences, readings, paper.share)
+    return Content(
+        findings, [counts, tests], [_scatter(tables, pairs, result, mean)], notes=[_note(result, power, paper.share)]
+    )
 
 
 def pairs_of(tables: Tables) -> pd.DataFrame:
@@ -74,7 +76,7 @@ def pairs_of(tables: Tables) -> pd.DataFrame:
 
 
 def _tests(
-    found: Outcomes,
+    result: Outcomes,
     test: SignTest,
     mean: Paired,
     effect: float | None,
@@ -83,7 +85,7 @@ def _tests(
     share: float,
 ) -> Table:
     """Tests of this run's pairs and of the paper's counts, whose scores are not known."""
-    untied = found.wins + found.losses
+    untied = result.wins + result.losses
     sizes, columns = [untied, *(w + lost for w, lost, _ in readings)], [test, *(t for *_, t in readings)]
     unknown = ["–"] * len(readings)
     rows = [
@@ -96,7 +98,7 @@ def _tests(
         ],
         ["pairs needed for a power of 0.8", *[f"{statistics.sign_test_pairs(share)}"] * len(sizes)],
         ["Wilcoxon signed-rank test, two-sided p", _p(statistics.wilcoxon(differences)), *unknown],
-        ["mean difference of scores, 95 % interval", mean.told(), *unknown],
+        ["mean difference of scores, 95 % interval", mean.text(), *unknown],
         ["the same in standard deviations of the differences", number(effect), *unknown],
     ]
     heads = ["|", f"this run, {untied} pairs", *(f"paper, {wins} to {losses}" for wins, losses, _ in readings)]
@@ -118,23 +120,23 @@ def _share(test: SignTest) -> str:
     return f"{100 * test.share:.0f} % [{100 * test.interval.low:.0f}, {100 * test.interval.high:.0f}]"
 
 
-def _note(found: Outcomes, power: float, share: float) -> str:
+def _note(result: Outcomes, power: float, share: float) -> str:
     return (
-        f"With {found.wins + found.losses} pairs the sign test finds a share of wins like the paper's, {100 * share:.1f} %, in "
-        f"{100 * power:.0f} of 100 repetitions; for 80 of 100 it needs {statistics.sign_test_pairs(share)} pairs. A p above "
+        f"With {result.wins + result.losses} pairs the sign test finds a share of wins like the paper's, {100 * share:.1f} %, "
+        f"in {100 * power:.0f} of 100 repetitions; for 80 of 100 it needs {statistics.sign_test_pairs(share)} pairs. A p above "
         "0.05 agrees with the paper, but does not show that the penalties are equally good."
     )
 
 
-def _scatter(tables: Tables, pairs: pd.DataFrame, found: Outcomes, mean: Paired) -> Picture:
+def _scatter(tables: Tables, pairs: pd.DataFrame, result: Outcomes, mean: Paired) -> Picture:
     """Scores of both penalties, and their differences in order."""
     drawn, axes = figure(2.9, 2)
     left, right = axes[0]
     differences = pairs["two_sided"] - pairs["one_sided"]
     sides = [
-        (f"two-sided higher ({found.wins})", differences > statistics.TOLERANCE, PALETTE[0], "o"),
-        (f"one-sided higher ({found.losses})", differences < -statistics.TOLERANCE, PALETTE[1], "s"),
-        (f"tied ({found.ties})", differences.abs() <= statistics.TOLERANCE, PALETTE[-1], "x"),
+        (f"two-sided higher ({result.wins})", differences > statistics.TOLERANCE, PALETTE[0], "o"),
+        (f"one-sided higher ({result.losses})", differences < -statistics.TOLERANCE, PALETTE[1], "s"),
+        (f"tied ({result.ties})", differences.abs() <= statistics.TOLERANCE, PALETTE[-1], "x"),
     ]
     for label, chosen, colour, marker in sides:
         if chosen.any():

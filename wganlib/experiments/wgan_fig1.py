@@ -106,17 +106,17 @@ def report(tables: Tables) -> Content:
     drawn, axes = figure(2.6, 3)
     fine, theta = tables.arrays["fine"], tables.arrays["theta"]
     em, js, tv = axes[0]
-    for here, name, label in ((em, "em", "$W_1$"), (js, "js", "JS, nats"), (tv, "tv", "TV")):
-        here.plot(fine, tables.arrays[name], color="0.7", linewidth=3, label="closed form")
-        here.set(xlabel=r"$\theta$", ylabel=label)
+    for panel, name, label in ((em, "em", "$W_1$"), (js, "js", "JS, nats"), (tv, "tv", "TV")):
+        panel.plot(fine, tables.arrays[name], color="0.7", linewidth=3, label="closed form")
+        panel.set(xlabel=r"$\theta$", ylabel=label)
     em.plot(theta, tables.arrays["em_paired"], "o", color=PALETTE[2], markersize=5, mfc="none", label="transport, same heights")
     em.plot(theta, tables.arrays["em_sampled"], "x", color=PALETTE[3], markersize=4, label="transport, independent samples")
     _seeds(em, tables.quantities, "em_critic", "trained critic or discriminator")
     _seeds(js, tables.quantities, "js_discriminator")
     _seeds(tv, tables.quantities, "tv_discriminator")
-    for here in (js, tv):
-        here.annotate("KL = ∞", (0.03, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
-        here.annotate("KL = ∞", (0.72, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
+    for panel in (js, tv):
+        panel.annotate("KL = ∞", (0.03, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
+        panel.annotate("KL = ∞", (0.72, 0.5), xycoords="axes fraction", fontsize=8, color="0.4")
     handles, labels = em.get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     return Content(

@@ -9,7 +9,7 @@ from wganlib import architectures
 from wganlib.datasets import DataShape
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.plan import Experiment
-from wganlib.reporting.content import Content, Table, Tables, mean, number, rows_of, told
+from wganlib.reporting.content import Content, Table, Tables, mean, mean_sd, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table, with_references
 
 WGAN = "wgan_2017"
@@ -112,7 +112,16 @@ def _collapse_table(tables: Tables, generators: list[str]) -> Table:
                 for end in ("", "_standard_error", "_training")
             )
             line = [FIGURES[generator], generator, f"{parameters(tables.experiment, generator):,}", tables.title(method)]
-            body.append([*line, told(alike, 3), number(mean(errors), 3), told(real, 3), told(shares), told(ratios)])
+            body.append(
+                [
+                    *line,
+                    mean_sd(alike, 3),
+                    number(mean(errors), 3),
+                    mean_sd(real, 3),
+                    mean_sd(shares),
+                    mean_sd(ratios),
+                ]
+            )
     words = similarity_title(similarity)
     heads = ["figure", "|generator", "parameters", "|method", f"{words} of samples", "its error", "of real images"]
     heads += ["distance over untrained", "distance over WGAN's"]

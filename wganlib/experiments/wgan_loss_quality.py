@@ -109,7 +109,7 @@ def interval(correlations: Sequence[float], counts: Sequence[int]) -> Interval |
 
 def curves(tables: Tables) -> list[Curve]:
     """Filtered losses and scored checkpoints of the runs that have a result; rows that are not finite are left out."""
-    found = []
+    result = []
     for run in tables.results.to_dict("records"):
         rows = rows_of(tables.curves, run=run["run"]).sort_values("generator_iteration")
         if len(rows):
@@ -123,8 +123,8 @@ def curves(tables: Tables) -> list[Curve]:
         estimate = w_estimate(loss) if wgan else js_estimate(loss)
         ended = run["outcome"] == "ok" and len(iterations) > 0
         labels = run["generator"], run["method"], int(run["seed"]), ended, tables.iterations(run["run"])
-        found.append(Curve(*labels, iterations, estimate, cost, moments))
-    return found
+        result.append(Curve(*labels, iterations, estimate, cost, moments))
+    return result
 
 
 def _scored(curve: Curve, column: str) -> pd.DataFrame:
@@ -167,10 +167,10 @@ def at_end(curve: Curve) -> float:
     return float(np.median(last)) if len(last) and curve.ended else math.nan
 
 
-def _measure(findings: Findings, found: list[Curve], tables: Tables) -> None:
+def _measure(findings: Findings, result: list[Curve], tables: Tables) -> None:
     c = tables.columns
-    correlations = {(x.generator, x.method, x.seed): correlation(x, c.distance) for x in found}
-    for x in found:
+    correlations = {(x.generator, x.method, x.seed): correlation(x, c.distance) for x in result}
+    for x in result:
         r, n = correlations[x.generator, x.method, x.seed]
         case = x.generator if x.method == WGAN else f"{tables.title(x.method)}; {x.generator}"
         values: dict[str, float] = {}
@@ -190,11 +190,11 @@ def _measure(findings: Findings, found: list[Curve], tables: Tables) -> None:
             findings.add(name, value, case, x.seed)
 
 
-def _correlation_table(found: list[Curve], tables: Tables) -> Table:
+def _correlation_table(result: list[Curve], tables: Tables) -> Table:
     c, body = tables.columns, []
     for generator in tables.options("generator"):
         for method in tables.options("method"):
-            of = [x for x in found if (x.generator, x.method) == (generator, method)]
+            of = [x for x in result if (x.generator, x.method) == (generator, method)]
             if not of:
                 continue
             results = [correlation(x, c.distance) for x in of]
@@ -218,12 +218,12 @@ def _correlation_table(found: list[Curve], tables: Tables) -> Table:
     return Table(heads, body, caption)
 
 
-def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: str, caption: str) -> Picture:
+def _loss_figure(tables: Tables, result: list[Curve], methods: list[str], label: str, caption: str) -> Picture:
     """The estimate above, the Fréchet distance and the score of the samples below; a column for each pair."""
     c, pairs = tables.columns, tables.options("generator")
     drawn, axes = figure(3.9, len(pairs), 3, sharex=True)
     for column, pair in enumerate(pairs):
-        of = [x for x in found if x.generator == pair and x.method in methods]
+        of = [x for x in result if x.generator == pair and x.method in methods]
         _draw(axes[0, column], of, methods, tables, lambda x: (x.iterations, x.estimate))
         for place, name in ((1, c.distance), (2, c.score)):
             _draw(axes[place, column], of, methods, tables, partial(_over_time, name=name), "o")
@@ -235,12 +235,12 @@ def _loss_figure(tables: Tables, found: list[Curve], methods: list[str], label: 
     if len(methods) > 1:
         axes[0, 0].legend(frameon=False, fontsize=7)
     if WGAN not in methods:
-        for here in axes[0]:
-            here.axhline(LOG_2, color="0.6", linewidth=0.8, linestyle=":")
+        for panel in axes[0]:
+            panel.axhline(LOG_2, color="0.6", linewidth=0.8, linestyle=":")
             # Above the line, where no estimate can be.
             at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "bottom"}
-            here.annotate("log 2", (0.02, LOG_2), fontsize=7, color="0.4", **at)
-            here.set_ylim(top=LOG_2 + 0.12 * (LOG_2 - min(0.0, here.get_ylim()[0])))
+            panel.annotate("log 2", (0.02, LOG_2), fontsize=7, color="0.4", **at)
+            panel.set_ylim(top=LOG_2 + 0.12 * (LOG_2 - min(0.0, panel.get_ylim()[0])))
     return Picture(drawn, caption)
 
 
@@ -250,7 +250,7 @@ def _over_time(x: Curve, name: str) -> tuple[Array, Array]:
 
 
 def _draw(
-    here: Any,
+    panel: Any,
     of: list[Curve],
     methods: list[str],
     tables: Tables,
@@ -261,17 +261,17 @@ def _draw(
     for index, method in enumerate(methods):
         for place, x in enumerate(y for y in of if y.method == method):
             style = {"color": PALETTE[index], "linestyle": DASHES[index], "linewidth": 1.1, "marker": marker, "markersize": 2.5}
-            here.plot(*values(x), label=tables.title(method) if place == 0 else None, **style)
+            panel.plot(*values(x), label=tables.title(method) if place == 0 else None, **style)
 
 
-def _cost_figure(tables: Tables, found: list[Curve], methods: list[str], caption: str) -> Picture:
+def _cost_figure(tables: Tables, result: list[Curve], methods: list[str], caption: str) -> Picture:
     pairs = tables.options("generator")
     drawn, axes = figure(2.2, len(pairs))
-    for here, pair in zip(axes[0], pairs, strict=True):
-        of = [x for x in found if x.generator == pair and x.method in methods]
-        _draw(here, of, methods, tables, lambda x: (x.iterations, x.cost))
-        here.set(title=pair, xlabel="generator iteration")
-        here.locator_params(axis="x", nbins=4)
+    for panel, pair in zip(axes[0], pairs, strict=True):
+        of = [x for x in result if x.generator == pair and x.method in methods]
+        _draw(panel, of, methods, tables, lambda x: (x.iterations, x.cost))
+        panel.set(title=pair, xlabel="generator iteration")
+        panel.locator_params(axis="x", nbins=4)
     axes[0, 0].set_ylabel("generator's cost, −log D")
     if len(methods) > 1:
         axes[0, 0].legend(frameon=False, fontsize=7)
@@ -280,8 +280,8 @@ def _cost_figure(tables: Tables, found: list[Curve], methods: list[str], caption
 
 def report(tables: Tables) -> Content:
     """Correlations of losses with quality; WGAN's and GAN's losses beside scores, the generator's cost, samples."""
-    findings, found = Findings(QUANTITIES), curves(tables)
-    _measure(findings, found, tables)
+    findings, result = Findings(QUANTITIES), curves(tables)
+    _measure(findings, result, tables)
     gans = [method for method in tables.options("method") if method != WGAN]
     c, window = tables.columns, tables.experiment.scale.median_iterations
     beside = (
@@ -290,7 +290,7 @@ def report(tables: Tables) -> Content:
     )
     w = _loss_figure(
         tables,
-        found,
+        result,
         [WGAN],
         "estimate of W",
         "WGAN, as the paper's Figure 3. Above: the estimate of W, mean f(real) − mean f(generated), up to a factor that "
@@ -299,7 +299,7 @@ def report(tables: Tables) -> Content:
     )
     js = _loss_figure(
         tables,
-        found,
+        result,
         gans,
         "estimate of JS\n(nats)",
         "GAN, as the paper's Figure 4. Above: the estimate of the Jensen-Shannon distance, log 2 minus half of the critic's "
@@ -307,7 +307,7 @@ def report(tables: Tables) -> Content:
     )
     cost = _cost_figure(
         tables,
-        found,
+        result,
         gans,
         "GAN, as the paper's Figure 8: the cost that the generator minimises; running median over "
         f"{window} generator iterations.",
@@ -324,4 +324,4 @@ def report(tables: Tables) -> Content:
     )
     scores = score_table(tables, ["generator", "method"], "Scores at the end of training.")
     note = "The Fréchet distance judges quality here; the paper's authors judged samples by eye."
-    return Content(findings, [_correlation_table(found, tables), scores], [w, js, cost, samples], notes=[note])
+    return Content(findings, [_correlation_table(result, tables), scores], [w, js, cost, samples], notes=[note])

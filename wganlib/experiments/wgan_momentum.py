@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, finite, number, rows_of, told
+from wganlib.reporting.content import Content, Picture, Table, Tables, finite, mean_sd, number, rows_of
 from wganlib.reporting.grammar import score_table
 from wganlib.reporting.style import PALETTE, figure
 
@@ -31,14 +31,14 @@ def blow_ups(iterations: NDArray[np.float64], losses: NDArray[np.float64], windo
     >>> blow_ups(np.arange(1.0, 10.0), np.array([1, 1, 1, 1, 1, 1, 2, 4, 1.0]), window=5, factor=3.0).nonzero()[0].tolist()
     [7]
     """
-    size, found = np.abs(losses), np.zeros(len(losses), dtype=bool)
+    size, result = np.abs(losses), np.zeros(len(losses), dtype=bool)
     for row, iteration in enumerate(iterations):
         before = size[(iterations >= iteration - window) & (iterations < iteration)]
         before = before[np.isfinite(before)]
         if iteration <= window or len(before) < LEAST:
             continue
-        found[row] = not np.isfinite(size[row]) or size[row] > factor * np.median(before)
-    return found
+        result[row] = not np.isfinite(size[row]) or size[row] > factor * np.median(before)
+    return result
 
 
 def logged(tables: Tables, run: str) -> pd.DataFrame:
@@ -81,9 +81,9 @@ def _cosine_table(tables: Tables, steps: dict[str, pd.DataFrame]) -> Table:
         outcomes = [f"{n} {outcome}" for outcome, n in runs["outcome"].value_counts(sort=False).items()]
         cosines = np.concatenate([rows["critic_step_cosine"].to_numpy(dtype=np.float64) for rows in of] or [np.empty(0)])
         line = [case, ", ".join(outcomes), str(len(cosines)), number(float(np.median(cosines))) if len(cosines) else "–"]
-        line += [number(float(cosines.min())) if len(cosines) else "–", told(map(share_negative, of), 3)]
+        line += [number(float(cosines.min())) if len(cosines) else "–", mean_sd(map(share_negative, of), 3)]
         shares = [value for value in map(share_negative, at) if finite([value]).size]
-        body.append([*line, str(sum(map(len, at))), told(shares, 3), told(map(share_negative, elsewhere), 3)])
+        body.append([*line, str(sum(map(len, at))), mean_sd(shares, 3), mean_sd(map(share_negative, elsewhere), 3)])
     heads = ["|critic's optimiser", "|outcomes", "logged steps", "median cosine", "smallest", "share below 0"]
     heads += ["blow-ups", "share below 0 there", "elsewhere"]
     settings = tables.settings
@@ -108,8 +108,8 @@ def _steps_figure(tables: Tables, steps: dict[str, pd.DataFrame]) -> Picture:
             above.plot(rows["generator_iteration"], -rows["critic_loss"], **style)
             below.plot(rows["generator_iteration"], rows["critic_step_cosine"], **style)
             marked = rows[rows["blow_up"].astype(bool)]
-            for here, values in ((above, -marked["critic_loss"]), (below, marked["critic_step_cosine"])):
-                here.plot(marked["generator_iteration"], values, linestyle="", marker="x", markersize=4, color="black")
+            for panel, values in ((above, -marked["critic_loss"]), (below, marked["critic_step_cosine"])):
+                panel.plot(marked["generator_iteration"], values, linestyle="", marker="x", markersize=4, color="black")
         below.axhline(0, color="0.6", linewidth=0.8, linestyle=":")
         above.set_title(case)
         below.set(xlabel="generator iteration", ylim=(-1.05, 1.05))

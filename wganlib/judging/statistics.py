@@ -100,8 +100,8 @@ def wilcoxon(differences: Sequence[float]) -> float:
 
     Exact for up to 13 differences, and for up to 50 of distinct sizes; a normal approximation beyond.
     """
-    found = _nonzero(differences)
-    return float(stats.wilcoxon(found).pvalue) if len(found) else 1.0
+    result = _nonzero(differences)
+    return float(stats.wilcoxon(result).pvalue) if len(result) else 1.0
 
 
 def standardised_difference(differences: Sequence[float]) -> float | None:
@@ -147,14 +147,14 @@ def _nonzero(differences: Sequence[float]) -> NDArray[np.float64]:
 def _powers(pairs: NDArray[np.int64], share: float, level: float) -> NDArray[np.float64]:
     """Power of the sign test at each of these numbers of pairs [n]: the chance of so few losses, or of so few wins."""
     most = _largest_losses(pairs, level)
-    found: NDArray[np.float64] = stats.binom.cdf(most, pairs, share) + stats.binom.cdf(most, pairs, 1 - share)
-    return found
+    result: NDArray[np.float64] = stats.binom.cdf(most, pairs, share) + stats.binom.cdf(most, pairs, 1 - share)
+    return result
 
 
 def _largest_losses(pairs: NDArray[np.int64], level: float) -> NDArray[np.int64]:
     """The most losses [n] whose tail, doubled, is at most the level; -1 where none is."""
-    found = stats.binom.ppf(level / 2, pairs, 0.5).astype(np.int64)
+    result = stats.binom.ppf(level / 2, pairs, 0.5).astype(np.int64)
     # ppf gives the first number whose tail reaches level / 2; that itself counts where it is met exactly.
-    exceeds = 2 * stats.binom.cdf(found, pairs, 0.5) > level
-    most: NDArray[np.int64] = found - exceeds
+    exceeds = 2 * stats.binom.cdf(result, pairs, 0.5) > level
+    most: NDArray[np.int64] = result - exceeds
     return most

@@ -29,8 +29,8 @@ def image_cosines(gradient: Array, fake: Array, real: Array) -> Array:
     """Cosine [N, M] between the gradient at generated image n and the way from it to real image m; images [N or M, ...]."""
     g, x, y = (a.reshape(len(a), -1) for a in (gradient, fake, real))
     ways = y[None] - x[:, None]
-    found: Array = np.einsum("nmd,nd->nm", ways, g) / (np.linalg.norm(ways, axis=2) * norms(g)[:, None])
-    return found
+    result: Array = np.einsum("nmd,nd->nm", ways, g) / (np.linalg.norm(ways, axis=2) * norms(g)[:, None])
+    return result
 
 
 def increments(fake: Array, gradient: Array, target: Array, steps: int) -> Array:

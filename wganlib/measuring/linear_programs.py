@@ -71,10 +71,10 @@ def plan(supports: Supports) -> Solution:
     for i, j in itertools.product(range(n), range(m)):
         marginals[[i, n + j], i * m + j] = 1
     masses = np.concatenate([supports.real_mass, supports.fake_mass])
-    found = linprog(cdist(supports.real, supports.fake).ravel(), A_eq=marginals, b_eq=masses, method="highs")
-    if found.status != 0:
-        raise RuntimeError(f"transport plan: {found.message}")
-    return Solution(float(found.fun), found.x.reshape(n, m))
+    result = linprog(cdist(supports.real, supports.fake).ravel(), A_eq=marginals, b_eq=masses, method="highs")
+    if result.status != 0:
+        raise RuntimeError(f"transport plan: {result.message}")
+    return Solution(float(result.fun), result.x.reshape(n, m))
 
 
 def all_pairs(count: int) -> Pairs:
@@ -96,10 +96,10 @@ def dual(gain: Array, points: Array, pairs: Pairs) -> Solution:
     Raises:
         RuntimeError: nothing bounds it, or the solver stopped without an optimum.
     """
-    found = _best(gain, points, pairs)
-    if found is None:
+    result = _best(gain, points, pairs)
+    if result is None:
         raise RuntimeError("dual: unbounded")
-    return found
+    return result
 
 
 def _best(gain: Array, points: Array, pairs: Pairs, floor: tuple[Array, float] | None = None) -> Solution | None:
@@ -111,21 +111,21 @@ def _best(gain: Array, points: Array, pairs: Pairs, floor: tuple[Array, float] |
     if floor is not None:
         rows, bounds = np.concatenate([rows, -floor[0][None]]), np.append(bounds, -floor[1])
     limits = [(0, 0)] + [(None, None)] * (len(points) - 1)
-    found = linprog(-gain, A_ub=rows, b_ub=bounds, bounds=limits, method="highs")
+    result = linprog(-gain, A_ub=rows, b_ub=bounds, bounds=limits, method="highs")
     # Status 4 is HiGHS's "unbounded or infeasible"; f = the optimum is feasible in all uses here.
-    if found.status in (3, 4):
+    if result.status in (3, 4):
         return None
-    if found.status != 0:
-        raise RuntimeError(f"dual: {found.message}")
-    return Solution(float(-found.fun), found.x)
+    if result.status != 0:
+        raise RuntimeError(f"dual: {result.message}")
+    return Solution(float(-result.fun), result.x)
 
 
 def difference(points: Array, pairs: Pairs, a: int, b: int, gain: Array, floor: float) -> float:
     """The largest f(a) - f(b) under the pairs' constraints and with gain . f >= floor; infinite where nothing bounds it."""
     objective = np.zeros(len(points))
     objective[[a, b]] = 1, -1
-    found = _best(objective, points, pairs, (gain, floor))
-    return np.inf if found is None else found.optimum
+    result = _best(objective, points, pairs, (gain, floor))
+    return np.inf if result is None else result.optimum
 
 
 def matched(optimal_plan: Array) -> Pairs:

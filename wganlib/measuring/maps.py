@@ -24,8 +24,8 @@ def axis(limits: tuple[float, float], count: int) -> Array:
 def values(critic: nn.Module | Callable[[Tensor], Tensor], points: Array) -> Array:
     """The critic's values [N] at points [N, ...]."""
     with torch.no_grad():
-        found = critic(torch.as_tensor(points, dtype=torch.float32))
-    result: Array = found[:, 0].double().numpy()
+        collected = critic(torch.as_tensor(points, dtype=torch.float32))
+    result: Array = collected[:, 0].double().numpy()
     return result
 
 
@@ -38,8 +38,8 @@ def surface(critic: nn.Module, x: Array, y: Array) -> Array:
 def gradients(critic: nn.Module, points: Array) -> Array:
     """The critic's gradient with respect to each point, of the points' shape [N, ...]."""
     at = torch.as_tensor(points, dtype=torch.float32).requires_grad_()
-    (found,) = torch.autograd.grad(critic(at)[:, 0].sum(), at)
-    result: Array = found.double().numpy()
+    (collected,) = torch.autograd.grad(critic(at)[:, 0].sum(), at)
+    result: Array = collected.double().numpy()
     return result
 
 

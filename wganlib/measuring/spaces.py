@@ -123,11 +123,11 @@ def descend(row: Objective, masses: Masses, space: str, start: Array, weight: fl
 
     steepest = float((np.abs(start[pairs[:, 0]] - start[pairs[:, 1]]) / distances).max())
     v = np.append(start, steepest if penalised else 0.0)
-    found = minimize(total, v, jac=True, method="SLSQP", constraints=constraints, options={"maxiter": 2000, "ftol": 1e-15})
+    result = minimize(total, v, jac=True, method="SLSQP", constraints=constraints, options={"maxiter": 2000, "ftol": 1e-15})
     # Mode 8: no further descent within rounding, which is the optimum of a convex program.
-    if found.status not in (0, 8):
-        raise RuntimeError(f"{space} critic: {found.message}")
-    return Critic(found.x[:count], float(found.x[count]) if penalised else None)
+    if result.status not in (0, 8):
+        raise RuntimeError(f"{space} critic: {result.message}")
+    return Critic(result.x[:count], float(result.x[count]) if penalised else None)
 
 
 def _at_least_zero(value: Callable[[Array], Any], jacobian: Callable[[Array], Array]) -> dict[str, Any]:
@@ -137,5 +137,5 @@ def _at_least_zero(value: Callable[[Array], Any], jacobian: Callable[[Array], Ar
 def slopes(function: Function, f: Array) -> Array:
     """The function's derivative at values [P]."""
     at = torch.as_tensor(f, dtype=torch.float64).clone().requires_grad_()
-    (found,) = torch.autograd.grad(function(at).sum(), at)
-    return found.numpy()
+    (result,) = torch.autograd.grad(function(at).sum(), at)
+    return result.numpy()

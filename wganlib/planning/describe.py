@@ -26,7 +26,7 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
     for text, labels in lines.items():
         axes = dict.fromkeys(axis for one in labels for axis in one)
         chosen = {axis: dict.fromkeys(one[axis] for one in labels if axis in one) for axis in axes}
-        heads = [", ".join(map(str, found)) for axis, found in chosen.items() if set(found) != options[axis]]
+        heads = [", ".join(map(str, result)) for axis, result in chosen.items() if set(result) != options[axis]]
         described.append(f"{'; '.join(heads)}: {text}" if heads else text)
     return described
 

@@ -87,8 +87,8 @@ def expand(params: ExperimentParams, scale: ExperimentScale, around: Surrounding
                     axis: option for axis, (option, _) in zip(axes, chosen, strict=True)
                 }
                 value = _merged(group, scale, name, chosen, list(axes)) | {"seed": seed}
-                said = f"{where}: {name} {' '.join(option for option, _ in chosen)}".rstrip()
-                for spec, tried in _specs(value, scale.grid, group.random_set, factors, around, said):
+                place = f"{where}: {name} {' '.join(option for option, _ in chosen)}".rstrip()
+                for spec, tried in _specs(value, scale.grid, group.random_set, factors, around, place):
                     yield Entry(spec, name, labels | tried)
 
 

@@ -134,8 +134,8 @@ class ExperimentParams(Part):
 
     def _check(self, scale: ExperimentScale, axes: dict[str, set[str]], where: str) -> None:
         if (scale.seeds is None) != bool(self.runs_of and not self.groups):
-            said = "is missing" if scale.seeds is None else "is not read: the runs are other experiments'; remove it"
-            raise ValueError(f"{where}.seeds {said}")
+            place = "is missing" if scale.seeds is None else "is not read: the runs are other experiments'; remove it"
+            raise ValueError(f"{where}.seeds {place}")
         unread = {"scoring", "judge", "median_iterations"} if not self.scored else set()
         unread |= {"runs_per_stack"} if not (self.stacked and self.groups) else set()
         for key in sorted(unread & scale.model_fields_set):
@@ -154,5 +154,5 @@ class ExperimentParams(Part):
                         raise ValueError(f"{where}.{key}.{axis}: {unknown('option', option, axes[axis])}")
         drawn = any(group.random_set for group in self.groups.values())
         if drawn != (scale.architectures is not None):
-            found = "is missing: a number, or base" if drawn else "is for groups with random_set alone: remove it"
-            raise ValueError(f"{where}.architectures {found}")
+            result = "is missing: a number, or base" if drawn else "is for groups with random_set alone: remove it"
+            raise ValueError(f"{where}.architectures {result}")

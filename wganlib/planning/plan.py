@@ -115,15 +115,15 @@ class Plan:
 
     def obstacles(self) -> list[str]:
         """What must be there before the plan can be trained and scored on this machine; empty if nothing is missing."""
-        found = []
+        result = []
         stacked = (run for stack in self.stacks.values() for run in stack.runs)
         for spec in {spec.dataset.name: spec.dataset for spec in (*self.runs.values(), *stacked)}.values():
             if not there(spec.name):
                 how = "see docs/data.md" if DATASETS[spec.name].by_hand else f"wganlib data fetch {spec.name}"
-                found.append(f"data set {spec.name!r} is not below {data_root()} ({how})")
+                result.append(f"data set {spec.name!r} is not below {data_root()} ({how})")
         if any(how.network == "inception" for _, how, _ in self._scorings.values()) and not inception_weights().exists():
-            found.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")
-        return sorted(found)
+            result.append(f"Inception's weights are not at {inception_weights()} (fetched when first needed)")
+        return sorted(result)
 
     def scoring_of(self, run: str) -> ScoringSpec:
         """How a run is scored."""
@@ -244,7 +244,7 @@ class _Folder:
         """An experiment's runs: those of other experiments first, then its own."""
         if name not in self._expanded:
             where, params = str(self.paths[name]), self.params[name]
-            found: list[Entry] = []
+            result: list[Entry] = []
             for other, wanted in params.runs_of.items():
                 if other not in self.names() or other in (name, *asked_by):
                     others = set(self.names()) - {name, *asked_by}
@@ -254,13 +254,13 @@ class _Folder:
                     raise WganlibError(f"{where}: stacked: runs_of {other!r}, which is {kind}: let both be alike")
                 entries = self.entries(other, (*asked_by, name))
                 _check_wanted(self.params[other], entries, wanted, f"{where}: runs_of.{other}")
-                found += (e for e in entries if all(e.labels.get(axis) in options for axis, options in wanted.items()))
+                result += (e for e in entries if all(e.labels.get(axis) in options for axis, options in wanted.items()))
             try:
                 own = tuple(expand(params, params.scales[self.scale], self.around, f"{where}: scales.{self.scale}"))
             except WganlibError as error:
                 text = str(error)
                 raise WganlibError(text if text.startswith(where) else f"{where}: scales.{self.scale}: {text}") from None
-            self._own[name], self._expanded[name] = own, (*found, *own)
+            self._own[name], self._expanded[name] = own, (*result, *own)
         return self._expanded[name]
 
     def stacks(self, name: str) -> tuple[StackSpec, ...]:

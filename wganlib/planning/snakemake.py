@@ -141,5 +141,5 @@ def named(folder: str, files: tuple[str, ...]) -> dict[str, str]:
 
 def gpus(device: str, local: bool) -> int:
     """How many GPUs a job takes: none on a machine that runs it itself and has none, so that jobs need not wait in turn."""
-    here = not local or any(Path("/proc/driver/nvidia/gpus").glob("*"))
-    return int(device == "cuda" or (device == "auto" and here))
+    panel = not local or any(Path("/proc/driver/nvidia/gpus").glob("*"))
+    return int(device == "cuda" or (device == "auto" and panel))

@@ -157,10 +157,10 @@ def mean(values: Iterable[Any]) -> float:
         return float(numbers.mean()) if len(numbers) else math.nan
 
 
-def told(values: Iterable[Any], digits: int = 2) -> str:
+def mean_sd(values: Iterable[Any], digits: int = 2) -> str:
     """Mean and standard deviation over seeds; one seed has no spread, and neither has an infinite mean.
 
-    >>> told([1.0, 2.0]), told([1.5]), told([1.5, float("inf")]), told([float("nan")])
+    >>> mean_sd([1.0, 2.0]), mean_sd([1.5]), mean_sd([1.5, float("inf")]), mean_sd([float("nan")])
     ('1.50 ± 0.71', '1.50', '∞', '–')
     """
     numbers = known(values)

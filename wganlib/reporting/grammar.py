@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from wganlib.reporting.content import Picture, Table, Tables, by_labels, known, mean, number, told
+from wganlib.reporting.content import Picture, Table, Tables, by_labels, known, mean, mean_sd, number
 from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 
@@ -27,8 +27,8 @@ def score_table(
     c, table = tables.columns, tables.runs if rows is None else rows
     body = []
     for labels, runs in by_labels(table, list(axes)):
-        line = [tables.title(label) for label in labels] + [runs_ok(runs), told(runs[c.score])]
-        line += [number(runs[c.split_std].mean()), told(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1)]
+        line = [tables.title(label) for label in labels] + [runs_ok(runs), mean_sd(runs[c.score])]
+        line += [number(runs[c.split_std].mean()), mean_sd(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1)]
         body.append(line + ([published(labels)] if published else []))
     heads = [f"|{axis.replace('_', ' ')}" for axis in axes] + [
         "runs ok",
@@ -62,15 +62,15 @@ def sample_grid(
     drawn, axes = figure(min(height, 9.0), len(columns), len(rows))
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
-            here, run = axes[i, j], run_of(row, column)
-            here.set(xticks=[], yticks=[])
-            here.spines[:].set_visible(False)
+            panel, run = axes[i, j], run_of(row, column)
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
             if run is not None and run in tables.sheets:
-                here.imshow(cut(tables.sheets[run]), interpolation="nearest")
+                panel.imshow(cut(tables.sheets[run]), interpolation="nearest")
             if i == 0:
-                here.set_title(column, fontsize=8)
+                panel.set_title(column, fontsize=8)
             if j == 0:
-                here.set_ylabel(row, fontsize=7.5)
+                panel.set_ylabel(row, fontsize=7.5)
     return Picture(drawn, caption)
 
 
@@ -89,15 +89,15 @@ def lines_figure(
 ) -> Picture:
     """Curves of column `y` over column `x`, a panel for each title; a curve for each name and each run in its rows."""
     drawn, axes = figure(height, len(panels))
-    for here, (title, curves) in zip(axes[0], panels, strict=True):
+    for panel, (title, curves) in zip(axes[0], panels, strict=True):
         for index, (name, rows) in enumerate(curves):
             style = {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index % len(DASHES)], "linewidth": 1.1}
             for place, (_, run) in enumerate(rows.groupby("run", sort=False)):
                 values = run[[x, y]].replace([np.inf, -np.inf], np.nan).dropna().sort_values(x)
-                here.plot(values[x], values[y], label=name if place == 0 else None, **style)
-        here.set(title=title, xlabel=labels[0])
+                panel.plot(values[x], values[y], label=name if place == 0 else None, **style)
+        panel.set(title=title, xlabel=labels[0])
         if any(len(rows) for _, rows in curves):
-            here.legend(frameon=False, fontsize=7)
+            panel.legend(frameon=False, fontsize=7)
     axes[0, 0].set_ylabel(labels[1])
     return Picture(drawn, caption)
 
@@ -110,10 +110,10 @@ class Paired(NamedTuple):
     high: float
     pairs: int
 
-    def told(self, digits: int = 2) -> str:
+    def text(self, digits: int = 2) -> str:
         """The mean with its interval in a table.
 
-        >>> Paired(0.5, -0.25, 1.25, 3).told(), Paired(0.5, math.nan, math.nan, 1).told()
+        >>> Paired(0.5, -0.25, 1.25, 3).text(), Paired(0.5, math.nan, math.nan, 1).text()
         ('0.50 [−0.25, 1.25]', '0.50')
         """
         if math.isnan(self.low):
@@ -141,16 +141,16 @@ def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]]
         + (0.06 * names if names > 2 else 0.15 * bool(names))
     )
     drawn, axes = figure(height, len(panels))
-    for here, (title, sheet, columns) in zip(axes[0], panels, strict=True):
-        here.set(xticks=[], yticks=[], title=title)
-        here.spines[:].set_visible(False)
+    for panel, (title, sheet, columns) in zip(axes[0], panels, strict=True):
+        panel.set(xticks=[], yticks=[], title=title)
+        panel.spines[:].set_visible(False)
         if sheet is None:
             continue
-        here.imshow(sheet, interpolation="nearest", aspect="equal")
+        panel.imshow(sheet, interpolation="nearest", aspect="equal")
         if columns:
             places = (np.arange(len(columns)) + 0.5) * sheet.width / len(columns)
-            here.set_xticks(places, columns, fontsize=7, rotation=90 if names > 2 else 0)
-            here.tick_params(length=0, pad=1.5)
+            panel.set_xticks(places, columns, fontsize=7, rotation=90 if names > 2 else 0)
+            panel.tick_params(length=0, pad=1.5)
     return Picture(drawn, caption)
 
 
@@ -187,10 +187,10 @@ def ending(rows: pd.DataFrame, share: float = END) -> pd.DataFrame:
 
 def negative_losses(rows: pd.DataFrame) -> pd.DataFrame:
     """Columns generator_iteration, training, held_out: minus the critic's loss on both parts, in order, finite rows alone."""
-    found = rows[["run", "seed", "generator_iteration"]].assign(
+    result = rows[["run", "seed", "generator_iteration"]].assign(
         training=-rows["training_critic_loss"], held_out=-rows["held_out_critic_loss"]
     )
-    return found.replace([np.inf, -np.inf], np.nan).dropna().sort_values(["run", "generator_iteration"])
+    return result.replace([np.inf, -np.inf], np.nan).dropna().sort_values(["run", "generator_iteration"])
 
 
 def end_gap(curve: pd.DataFrame) -> float:

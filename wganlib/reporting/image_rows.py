@@ -17,15 +17,15 @@ def picture_rows(rows: NDArray[np.float64], labels: list[str], titles: list[str]
     for i in range(count):
         for j in range(columns):
             image = np.clip((rows[i, j] + 1) / 2, 0, 1).transpose(1, 2, 0)
-            here = axes[i, j]
-            here.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            here.set(xticks=[], yticks=[])
-            for spine in here.spines.values():
+            panel = axes[i, j]
+            panel.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            panel.set(xticks=[], yticks=[])
+            for spine in panel.spines.values():
                 spine.set_visible(False)
             if i == 0:
-                here.set_title(titles[j], fontsize=7, pad=2)
+                panel.set_title(titles[j], fontsize=7, pad=2)
             if j == 0:
-                here.set_ylabel(labels[i], fontsize=7, rotation=0, ha="right", va="center")
+                panel.set_ylabel(labels[i], fontsize=7, rotation=0, ha="right", va="center")
     return drawn
 
 

@@ -160,7 +160,7 @@ def mode_coverage(probabilities: Array, shares: Array, resamples: int, generator
     A sample's class is its most probable one. `classes`: the share of the data's classes that have at least one sample;
     `divergence`: KL(sample shares || data shares) in nats (Srivastava et al. 2017). Standard errors by bootstrap.
     """
-    found = np.asarray(probabilities).argmax(axis=1)
+    result = np.asarray(probabilities).argmax(axis=1)
 
     def of(chosen: NDArray[np.int64]) -> tuple[float, float]:
         counts = np.bincount(chosen, minlength=len(shares))
@@ -168,10 +168,10 @@ def mode_coverage(probabilities: Array, shares: Array, resamples: int, generator
         terms = np.where(p > 0, p * np.log(np.where(p > 0, p, 1) / np.where(present, shares, 1e-12)), 0.0)
         return float((counts[present] > 0).mean()), float(terms.sum())
 
-    values = of(found)
-    again = np.array([of(found[generator.integers(len(found), size=len(found))]) for _ in range(resamples)])
+    values = of(result)
+    again = np.array([of(result[generator.integers(len(result), size=len(result))]) for _ in range(resamples)])
     errors = again.std(axis=0, ddof=1)
-    return Coverage(*(Estimate(values[i], float(errors[i]), len(found)) for i in (0, 1)))
+    return Coverage(*(Estimate(values[i], float(errors[i]), len(result)) for i in (0, 1)))
 
 
 def transport_cost(first: Array, second: Array, splits: int = 1) -> Estimate:

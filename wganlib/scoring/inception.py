@@ -38,10 +38,10 @@ def load(sha256: str | None, device: torch.device) -> nn.Module:
     expected, path = sha256 or SHA256, inception_weights()
     if not path.exists():
         download(URL, path, f"sha256:{expected}", f"put the file there by hand, as {path} (or set INCEPTION_WEIGHTS)")
-    found = checksum(path, "sha256")
-    if found != expected:
+    result = checksum(path, "sha256")
+    if result != expected:
         raise WganlibError(
-            f"{path}: sha256 {found}, expected {expected}; it is code and is not loaded: get the file from {URL}, or, if you "
+            f"{path}: sha256 {result}, expected {expected}; it is code and is not loaded: get the file from {URL}, or, if you "
             "trust this one, set scoring.inception_sha256"
         )
     # clean-fid looks for a folder and its own name of the file.

@@ -61,8 +61,8 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
     if classes is None:
         raise WganlibError(f"mode_coverage asks for labels, which data set {samples.spec.name!r} does not have")
     shares = torch.bincount(samples.data.train_labels, minlength=classes).double().numpy()
-    found = mode_coverage(samples.probabilities, shares / shares.sum(), RESAMPLES, samples.generator)
-    return {"mode_coverage": found.classes, "mode_divergence": found.divergence}
+    result = mode_coverage(samples.probabilities, shares / shares.sum(), RESAMPLES, samples.generator)
+    return {"mode_coverage": result.classes, "mode_divergence": result.divergence}
 
 
 def _ngrams(samples: Samples) -> dict[str, Estimate]:
@@ -76,12 +76,12 @@ def _ngrams(samples: Samples) -> dict[str, Estimate]:
         return [line for batch in batches for line in decode_lines(batch, symbols)]
 
     training, held_out = real(data.train), real(data.test)
-    found = {}
+    result = {}
     for n in range(1, min(4, samples.spec.shape.shape[1]) + 1):
         reference = NgramReference(training, n)
         for name, lines in (("", generated), ("_held_out", held_out)):
-            found[f"ngram_divergence_{n}{name}"] = reference.estimate(lines, RESAMPLES, samples.generator)
-    return found
+            result[f"ngram_divergence_{n}{name}"] = reference.estimate(lines, RESAMPLES, samples.generator)
+    return result
 
 
 def _transport(samples: Samples) -> dict[str, Estimate]:
@@ -117,13 +117,13 @@ def measure(names: tuple[str, ...], samples: Samples) -> dict[str, Estimate]:
     kind = samples.spec.shape.kind
     if not bool(torch.isfinite(samples.examples).all()):
         raise WganlibError("measures: found samples that are not finite; the generator diverged: do not score it")
-    found: dict[str, Estimate] = {}
+    result: dict[str, Estimate] = {}
     for name in names:
         wanted, function = MEASURES[name]
         if wanted != kind:
             raise WganlibError(f"measure {name!r} is for {wanted}, found a data set of {kind}: leave it out")
         try:
-            found |= function(samples)
+            result |= function(samples)
         except ValueError as error:
             raise WganlibError(f"measure {name!r}: {error}; raise scoring.num_samples") from None
-    return found
+    return result

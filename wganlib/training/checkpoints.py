@@ -147,10 +147,10 @@ def _read_piece(path: Path, piece: Piece, listed: Path) -> bytes:
         raise WganlibError(
             f"{path}: not a whole checkpoint (found {len(content)} bytes, expected {piece.size}); {_advice(path.parent)}"
         )
-    found = hashlib.sha256(content).hexdigest()
-    if found != piece.sha256:
+    result = hashlib.sha256(content).hexdigest()
+    if result != piece.sha256:
         raise WganlibError(
-            f"{path}: a checkpoint whose content does not match its checksum (found sha256 {found[:10]}…, expected "
+            f"{path}: a checkpoint whose content does not match its checksum (found sha256 {result[:10]}…, expected "
             f"{piece.sha256[:10]}…); {_advice(path.parent)}"
         )
     return content
