@@ -1,10 +1,13 @@
 """What makes tables and reports anew: what they show, and nothing else."""
 
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, copy_params, edit_yaml
 
+from wganlib.planning import staleness
 from wganlib.planning.plan import load_plan
 from wganlib.planning.snakemake import behind, collected_from, gpus, named
 from wganlib.planning.staleness import report_code, report_digest, tables_code, tables_digest
@@ -101,3 +104,13 @@ def test_code_counts_for_what_it_makes(monkeypatch, tmp_path):
     assert changed("reporting/templates/style.typ") == [False, False, False, True, True, True]
     assert changed("training/trainer.py") == [False] * 6
     rules._code_digest.cache_clear()
+
+
+def test_tables_are_old_when_code_that_collecting_reads_changes(monkeypatch):
+    plan, patterns, library = load_plan(REPOSITORY / "params", "demo"), [], REPOSITORY / "wganlib"
+    monkeypatch.setattr(staleness, "_code_digest", lambda *given: patterns.extend(given))
+    tables_code(plan, "table2")
+    covered = {path.relative_to(library) for pattern in patterns for path in library.glob(pattern)}
+    for path in library.glob("collecting/*.py"):
+        for room, name in re.findall(r"from wganlib\.(collecting|judging)\.(\w+) import", path.read_text(encoding="utf-8")):
+            assert Path(room, f"{name}.py") in covered

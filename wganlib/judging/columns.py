@@ -1,10 +1,7 @@
 """Which columns hold a run's scores, and which of them head a report. Needs no torch: specs read the names."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, NamedTuple
 
 
 class ScoreColumns(NamedTuple):

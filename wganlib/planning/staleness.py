@@ -39,7 +39,7 @@ def tables_code(plan: Plan, experiment: str) -> str:
     """Digest of the code that an experiment's tables are made by."""
     measures = not plan.experiment(experiment).params.scored
     own = ("measuring/*.py", f"experiments/{experiment}.py") if measures else ()
-    return _code_digest("collecting/*.py", "judging/quantities.py", "judging/scores.py", *own)
+    return _code_digest("collecting/*.py", "judging/*.py", *own)
 
 
 def report_code(experiment: str) -> str:

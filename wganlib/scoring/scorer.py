@@ -61,7 +61,7 @@ class Score(NamedTuple):
 
 
 FAILED = Score(1.0, 0.0, None, None)
-"""What `scores.json` holds of a generator that diverged or ran out of memory; `judging.scores` says how it counts."""
+"""What `scores.json` holds of a generator that diverged or ran out of memory; `judging.failures` says how it counts."""
 
 
 def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int, device: torch.device = CPU) -> None:
