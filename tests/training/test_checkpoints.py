@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import math
 import os
 import shutil
 from types import SimpleNamespace
@@ -214,10 +215,13 @@ def test_a_damaged_snapshot_is_refused_before_the_training_goes_on(tmp_path, kin
     spec = KINDS[kind](snapshots=(1,))
     with pytest.raises(runs.Stopped):
         runs.train(spec, tmp_path, device="cpu", stop_after_seconds=0.0)
-    (path,) = (tmp_path / "checkpoints" / spec.key).glob("snapshot-1-*.piece")
+    folder = tmp_path / "checkpoints" / spec.key
+    (path,) = folder.glob("snapshot-1-*.piece")
     _change_a_byte(path)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
     with pytest.raises(WganlibError, match=r"snapshot-1-.*content does not match its checksum"):
-        runs.train(spec, tmp_path, device="cpu")
+        runs.train(spec, tmp_path, device="cpu", checkpoint_seconds=0.0)
+    assert before == {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
 @pytest.mark.parametrize(("kind", "outcome"), [("run", "ok"), ("stack", "2 ok")])
@@ -229,6 +233,48 @@ def test_the_command_stops_with_3_and_goes_on(tmp_path, kind, outcome):
     again = wganlib(tmp_path, "train", spec.canonical(), "--device", "cpu", "--stop-after-seconds", "0")
     assert again.returncode == 0
     assert again.stdout == f"results/{kind}s/{spec.key}: {outcome}\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kill_while_a_lost_file_is_made_again_leaves_a_folder_that_counts_as_missing(tmp_path, monkeypatch, kind):
+    """The provenance of before would vouch for files that are no longer the same."""
+    spec, replace = KINDS[kind](generator_iterations=2), os.replace
+
+    def dying(source, target):
+        if target.name == "provenance.json":
+            raise Killed
+        replace(source, target)
+
+    outcome = runs.train(spec, tmp_path, device="cpu")
+    folder = spec.folder(tmp_path)
+    (folder / spec.files[1]).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", dying)
+        with pytest.raises(Killed):
+            runs.train(spec, tmp_path, device="cpu")
+    assert [name for name in spec.files if not (folder / name).exists()] == ["provenance.json"]
+    assert runs.train(spec, tmp_path, device="cpu") == outcome
+    assert runs.is_complete(folder, spec.files)
+
+
+@pytest.mark.parametrize(("kind", "outcomes"), [("run", ["diverged"]), ("stack", ["diverged", "ok"])])
+def test_a_loss_that_was_infinite_once_is_remembered_by_a_checkpoint(tmp_path, kind, outcomes):
+    """Of the generator, in an iteration that is not logged; weights stay finite, as an infinite constant has no gradient."""
+    spec = KINDS[kind](log_every=6)
+
+    def started():
+        data = load_all(spec.runs)
+        return Trainer(spec, data[0], CPU) if kind == "run" else StackedTrainer(spec, data, CPU)
+
+    stopped, resumed = started(), started()
+    losses, constants = stopped.generator_losses, {"run": torch.tensor(math.inf), "stack": torch.tensor([math.inf, 0.0])}
+    stopped.generator_losses = lambda: losses() + constants[kind]
+    next(stopped.run())
+    assert all(torch.isfinite(value).all() for value in stopped.generator_weights().values())
+    assert stopped.outcomes() == outcomes
+    save_checkpoint(stopped, tmp_path)
+    load_checkpoint(resumed, tmp_path)
+    assert resumed.outcomes() == outcomes
 
 
 MEMORY_ERRORS = {
