@@ -1,6 +1,7 @@
 """Collected tables from made-up runs' folders: labels, flattened scores, medians, sheets."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,15 @@ import pytest
 from conftest import REPOSITORY
 from PIL import Image
 
-from wganlib.collecting.collect import collect
+from wganlib.collecting.collect import _sheets, collect
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
+from wganlib.judging.columns import COLUMNS
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import finite, mean_sd
 from wganlib.reporting.report import load
+from wganlib.scoring.scorer import FAILED
+from wganlib.spec.scoring import ScoringSpec
 
 ITERATIONS = list(range(10, 110, 10))
 
@@ -41,6 +45,8 @@ def write_runs(plan, name, folder):
         scores = moment | {"outcome": "diverged" if failed else "ok", "untrained_classifier_score": 1.5}
         scores |= {"measures": None} if failed else {}
         scores |= {"untrained": moment | {"classifier_score": 1.5}, "snapshots": {"50": moment | {"classifier_score": 2.0}}}
+        if failed:
+            scores["snapshots"]["100"] = COLUMNS["classifier"].named(FAILED) | {"measures": None}
         scores |= {"scoring": json.loads(experiment.scoring.canonical()), "classifier": classifier.key, "run": entry.run}
         write_json(run / "scores.json", scores)
         write_json(run / "spec.json", json.loads(entry.spec.canonical()))
@@ -84,6 +90,12 @@ def test_labels_scores_and_measures_stand_in_columns(collected):
     assert list(first["generator_iteration"]) == [0, 50]
     assert list(first["classifier_score"]) == [1.5, 2.0]
     assert list(first["pairwise_ssim"]) == [0.25, 0.25]
+    # What a run was before it diverged counts as it was measured.
+    diverged = tables.snapshots[tables.snapshots["run"] == entries[1].run]
+    assert list(diverged["outcome"]) == ["ok", "ok", "diverged"]
+    assert list(diverged["classifier_score"]) == [1.5, 2.0, 1.0]
+    assert list(diverged["frechet_classifier_distance"]) == [30.0, 30.0, np.inf]
+    assert list(diverged["pairwise_ssim"]) == [0.25, 0.25, 1.0]
     assert tables.real["digits"]["real_training_images"] == {"classifier_score": 9.0}
     metrics = json.loads((results / "demo/mnist_overfitting/metrics.json").read_text())
     assert sum(one["runs"] for one in metrics.values()) == len(entries)
@@ -99,6 +111,23 @@ def test_sheets_are_of_the_first_seed_each_with_its_run(collected):
     for place, run in first:
         assert sheets[run].size == (20, 12)
         assert set(np.unique(np.asarray(sheets[run]))) == {40 + place}
+
+
+def test_sheets_of_random_architectures_are_the_best_and_the_worst_by_the_score_that_heads_the_report(tmp_path):
+    plan = load_plan(REPOSITORY / "params", "demo")
+    scoring = ScoringSpec(network="inception", num_samples=100, splits=2)
+    experiment = replace(plan.experiment("table2"), scoring=scoring)
+    rows = []
+    for entry in experiment.entries:
+        place = int(entry.labels["architecture"])
+        scores = {"inception_score": 2.0 + (place * 5) % 12, "classifier_score": 2.0 + place}
+        rows.append({"run": entry.run, "seed": 0, "outcome": "ok", **entry.labels, **scores})
+        (tmp_path / "runs" / entry.run).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "runs" / entry.run / "samples.png")
+    runs = {(row["method"], row["architecture"]): row["run"] for row in rows}
+    # 5 p modulo 12 is largest at 7 and smallest at 0.
+    expected = [f"sheets/{runs[method, place]}" for method in experiment.methods for place in (7, 0)]
+    assert [name for name, _ in _sheets(pd.DataFrame(rows), experiment, tmp_path)] == expected
 
 
 def test_running_medians_leave_a_spike_out_and_thinning_keeps_both_ends(collected, tmp_path):

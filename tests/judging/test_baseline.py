@@ -71,6 +71,27 @@ def test_a_diverged_run_regresses(baseline):
     assert all(c.regressed for c in compare(rows, baseline))
 
 
+def test_a_run_without_memory_is_left_out(baseline):
+    without = compare(table([0, 1], [5.5, 5.7]), baseline)
+    rows = table([0, 1, 2], [5.5, 5.7, math.nan], [100.0, 101.0, math.nan], outcome=["ok", "ok", "out_of_memory"])
+    assert compare(rows, baseline) == without
+    with pytest.raises(WganlibError, match="no runs of architecture 'base' with method 'wgan_gp' that have a result"):
+        compare(table([0], [math.nan], [math.nan], outcome="out_of_memory"), baseline)
+
+
+def test_a_baseline_is_of_the_score_that_heads_a_report(tmp_path):
+    inception = {"inception_score": BASE, "frechet_inception_distance": [math.e ** (s / 10) for s in range(6)]}
+    rows = table(range(100, 106), BASE[::-1]).assign(**inception)
+    record_baseline(rows, tmp_path / "b.json")
+    (group,) = load_baseline(tmp_path / "b.json").groups
+    assert group.values["inception_score"] == tuple(BASE)
+    assert group.values["log_frechet_inception_distance"] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    worse = table([0, 1], BASE[:2]).assign(inception_score=2.0, frechet_inception_distance=1.1)
+    assert [c.metric for c in compare(worse, load_baseline(tmp_path / "b.json")) if c.regressed] == ["inception_score"]
+    with pytest.raises(WganlibError, match="the table has no column 'inception_score', which the baseline compares"):
+        compare(table([0, 1], BASE[:2]), load_baseline(tmp_path / "b.json"))
+
+
 def test_the_false_alarm_rate_is_about_what_is_said(tmp_path):
     """500 simulated checks of unchanged code, two metrics each: at 0.001, more than 5 alarms have probability 0.0006."""
     random = np.random.default_rng(0)
