@@ -10,6 +10,7 @@ import yaml
 from conftest import BIN, REPOSITORY, edit_yaml, environment
 
 from wganlib.planning.plan import load_plan
+from wganlib.planning.snakemake import collected_from
 
 STAGE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
 
@@ -134,6 +135,22 @@ def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
     call(clone, str(BIN / "wganlib"), "publish")
     assert changes(clone) == []
     assert "up to date" in dvc(clone, "status")
+
+
+def test_everything_that_the_rules_make_lies_in_an_output_of_the_stage():
+    plan = load_plan(REPOSITORY / "params")
+    outputs = [next(iter(out)).replace("${scale}", plan.scale) for out in STAGE["stages"]["benchmark"]["outs"]]
+    made = [path for name in plan.experiments for path in collected_from(plan, name)]
+    made += [f"results/{plan.scale}/{name}/runs.csv" for name in plan.experiments]
+    made += [f"reports/{plan.scale}/{name}.pdf" for name in plan.reports()] + [".snakemake/metadata/x"]
+    for output in outputs:
+        inside = [path for path in made if path.startswith(f"{output}/")]
+        assert inside, output
+        made = [path for path in made if path not in set(inside)]
+    assert made == []
+    folders = STAGE["stages"]["benchmark"]["cmd"][0].replace("${scale}", plan.scale)
+    assert folders == f"mkdir -p {' '.join(outputs)}"
+    assert all(out[next(iter(out))]["persist"] for out in STAGE["stages"]["benchmark"]["outs"])
 
 
 def test_metrics_and_parameters_are_those_of_what_the_configured_targets_make():
