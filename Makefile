@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := .uv/bin/uv
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 SNAKEMAKE := $(BIN)/snakemake --cores all
 NUMERICAL_TESTS := $(addprefix tests/,methods architectures datasets training scoring measuring experiments)
 
-.PHONY: help install table2 reports list publish test test-processor check baseline pilot stress lint plan lock clean
+.PHONY: help install table2 reports list publish test test-slow test-processor check baseline pilot stress lint plan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,12 +28,15 @@ publish: install ## copy the current scale's tables and reports to where git hol
 	$(BIN)/wganlib publish
 
 test: install ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests
+	$(PYTEST) -m "not slow" tests
+
+test-slow: install ## run the tests that take long: planted faults against the baseline, kills of the workflow
+	$(PYTEST) -m slow tests
 
 # The oldest instructions that the libraries know stand in for another processor: other kernels, other last bits.
 test-processor: install ## run the numerical tests once more as on another processor
 	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE \
-	  $(BIN)/python -m pytest -n 2 --dist loadfile $(NUMERICAL_TESTS)
+	  $(PYTEST) -m "not slow" $(NUMERICAL_TESTS)
 
 check: install ## train a few fresh seeds and compare their scores with the committed baseline
 	$(SNAKEMAKE) results/demo/check/runs.csv --config scale=demo

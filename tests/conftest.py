@@ -1,5 +1,7 @@
 """Shared pieces: small specs, and a project folder with a four-run DAG that trains in seconds."""
 
+import contextlib
+import io
 import itertools
 import json
 import os
@@ -8,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +19,7 @@ import yaml
 from filelock import FileLock
 from safetensors.torch import load_file
 
+from wganlib import cli
 from wganlib.architectures.families import random_set
 from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
@@ -32,6 +36,11 @@ torch.set_num_threads(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="write docs' tables and missing golden trajectories")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The workflow's files first: they take longest, and would leave a worker idle at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
 def make_spec(method: str = "wgan_gp", **changes: Any) -> Spec:
@@ -172,11 +181,21 @@ def snakemake(folder: Path, *arguments: str, **variables: str) -> subprocess.Com
     )
 
 
-def wganlib(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a folder."""
-    return subprocess.run(
-        [str(BIN / "wganlib"), *arguments], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
-    )
+def wganlib(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a folder, in this process: to start another takes seconds."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.dict(os.environ, environment() | variables, clear=True),
+        mock.patch.object(sys, "argv", ["wganlib", *arguments]),
+    ):
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code  # type: ignore[assignment]
+    return subprocess.CompletedProcess(arguments, code or 0, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

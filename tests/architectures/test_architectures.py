@@ -133,7 +133,7 @@ def test_every_architecture_trains_three_steps_with_every_constraint(name, const
                 assert float(torch.linalg.matrix_norm(used.flatten(1), 2)) == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["lsun64 dcgan", "lsun_resnet"])
+@pytest.mark.parametrize("name", ["lsun64 dcgan", pytest.param("lsun_resnet", marks=pytest.mark.slow)])
 def test_memory_does_not_grow_over_200_steps_with_layer_norm_and_double_backward(name):
     spec = small_spec(name, CONSTRAINTS["two_sided"], batch_size=32)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))

@@ -17,6 +17,8 @@ from wganlib.planning.plan import load_plan
 from wganlib.scoring import scorer as scoring
 from wganlib.training import runs
 
+pytestmark = pytest.mark.slow
+
 
 def no_penalty(monkeypatch):
     original = constraints.penalty

@@ -38,6 +38,7 @@ def test_the_demo_s_trainings_fit_their_budget():
     assert max(spec.generator_iterations for spec in (plan.runs[run] for run in runs)) <= 2000
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_the_paper_lists_every_run_once():
     plan = load_plan(REPOSITORY / "params", "paper")
     done = snakemake(REPOSITORY, "-n", "-q", "rules", "--config", "scale=paper", "--", "reports")

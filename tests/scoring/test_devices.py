@@ -1,12 +1,11 @@
 """Classifiers and scores are made on the device that is asked for, and say so."""
 
 import json
-import subprocess
 from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import BIN, environment, make_spec, wganlib
+from conftest import make_spec, wganlib
 from torch import nn
 
 from wganlib.datasets.spec import DatasetSpec
@@ -72,8 +71,7 @@ def test_the_commands_take_the_device_and_the_workflow_s_setting(run, tmp_path):
         ["score", spec.canonical(), "--scoring", SCORING.canonical(), "--results", str(folder.parents[1])],
     )
     for command in commands:
-        settings = environment() | {"WGANLIB_DEVICE": "tpu"}
-        done = subprocess.run([str(BIN / "wganlib"), *command], cwd=tmp_path, env=settings, capture_output=True, text=True)
+        done = wganlib(tmp_path, *command, WGANLIB_DEVICE="tpu")
         assert (done.returncode, done.stderr) == (2, "error: device: found 'tpu', allowed are auto, cpu, cuda\n")
     done = wganlib(tmp_path, *commands[1], "--classifier", str(judge), "--device", "cpu")
     assert done.returncode == 0, done.stderr

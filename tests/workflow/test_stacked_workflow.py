@@ -13,7 +13,8 @@ from test_workflow import dry_run
 
 from wganlib.errors import WganlibError
 from wganlib.files import read_json
-from wganlib.planning.plan import Experiment, Plan, load_plan
+from wganlib.planning.expansion import Experiment
+from wganlib.planning.plan import Plan, load_plan
 from wganlib.spec.run import Spec
 
 

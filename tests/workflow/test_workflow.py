@@ -316,6 +316,7 @@ def test_lint_is_clean():
 # --- kills ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes through /proc")
 @pytest.mark.parametrize("victim", ["training", "snakemake"])
 def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim):

@@ -20,9 +20,9 @@ from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
-from wganlib.planning.expansion import Entry
+from wganlib.planning.expansion import Entry, Experiment
 from wganlib.planning.experiment import ExperimentScale
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.planning.plan import Plan
 from wganlib.spec.scoring import ScoringSpec
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from wganlib.planning.plan import Experiment
+from wganlib.planning.expansion import Experiment
 
 CURVES = {"critic_loss": "#0072B2", "generator_loss": "#D55E00"}
 WIDTH, HEIGHT, POINTS = 420, 120, 200

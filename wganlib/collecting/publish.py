@@ -12,7 +12,8 @@ from wganlib import layout
 from wganlib.collecting.tables import read_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.planning.expansion import Experiment
+from wganlib.planning.plan import Plan
 
 PREVIEW_BYTES = 150_000
 """The most that a published picture of a report's first page has."""

@@ -8,7 +8,7 @@ import pandas as pd
 from wganlib import architectures
 from wganlib.datasets import DataShape
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.planning.plan import Experiment
+from wganlib.planning.expansion import Experiment
 from wganlib.reporting.content import Content, Table, Tables, mean, mean_sd, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table, with_references
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wganlib.errors import WganlibError
 from wganlib.judging.quantities import Findings, Quantity, meets
-from wganlib.planning.plan import Experiment
+from wganlib.planning.expansion import Experiment
 from wganlib.training.stacks import Trained, load_stack
 
 Array = NDArray[np.float64]

@@ -20,6 +20,11 @@ from wganlib.planning.experiment import (
     RandomSet,
 )
 from wganlib.spec.run import Spec
+from wganlib.spec.scoring import ScoringSpec
+from wganlib.spec.stack import StackSpec
+
+NO_AXES = {*random_set.FACTORS, "architecture", *GRID_LABELS}
+"""Labels that are no axis of a group."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,58 @@ class Surroundings:
     methods: Mapping[str, Partial]
     dataset: Partial
     width: float
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment expanded at the plan's scale."""
+
+    name: str
+    params: ExperimentParams
+    scale: ExperimentScale
+    entries: tuple[Entry, ...]
+    scoring: ScoringSpec
+    """How its runs are scored, where they are."""
+    stacks: tuple[StackSpec, ...] = ()
+
+    @property
+    def settings(self) -> Partial:
+        """Settings of its measurements and figures at this scale."""
+        return merged(self.params.settings, self.scale.settings)
+
+    @property
+    def trained_entries(self) -> tuple[Entry, ...]:
+        """Its runs, if they must be trained for it."""
+        return self.entries if self.params.trained else ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its runs, or its own where it has none."""
+        return tuple(sorted({entry.spec.seed for entry in self.entries})) or self.scale.seeds or ()
+
+    @cached_property
+    def axes(self) -> dict[str, list[str]]:
+        """The axes of its groups with those options that its runs have, in order."""
+        options: dict[str, dict[str, None]] = {}
+        for entry in self.entries:
+            for axis, label in entry.labels.items():
+                if axis not in NO_AXES:
+                    options.setdefault(axis, {})[str(label)] = None
+        return {axis: list(chosen) for axis, chosen in options.items()}
+
+    @property
+    def methods(self) -> list[str]:
+        """The options of the axis `method`."""
+        return self.axes.get("method", [])
+
+    @cached_property
+    def run_keys(self) -> list[str]:
+        """Its runs, each once."""
+        return list(dict.fromkeys(entry.run for entry in self.entries))
+
+    def spec_of(self, **labels: Any) -> Spec:
+        """The spec of its first run with these labels."""
+        return next(entry.spec for entry in self.entries if labels.items() <= entry.labels.items())
 
 
 def merged(base: Partial, overrides: Partial) -> Partial:

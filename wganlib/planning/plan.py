@@ -3,11 +3,9 @@
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wganlib.architectures.families import random_set
 from wganlib.datasets import DATASETS
 from wganlib.datasets.sources import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
@@ -15,69 +13,15 @@ from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.fields import Part
 from wganlib.files import from_json, read_json
 from wganlib.planning.cost import run_seconds, stack_seconds
-from wganlib.planning.expansion import Entry, Surroundings, expand, merged
-from wganlib.planning.experiment import GRID_LABELS, ExperimentParams, ExperimentScale, Partial
+from wganlib.planning.expansion import NO_AXES, Entry, Experiment, Surroundings, expand, merged
+from wganlib.planning.experiment import ExperimentParams
 from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, read_yaml
+from wganlib.planning.settings import RULES, SETTINGS
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.spec.stack import StackSpec, parse_training, stacked
 
-NO_AXES = {*random_set.FACTORS, "architecture", *GRID_LABELS}
-"""Labels that are no axis of a group."""
-
 DEFAULT_RUNS_PER_STACK = 64
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment expanded at the plan's scale."""
-
-    name: str
-    params: ExperimentParams
-    scale: ExperimentScale
-    entries: tuple[Entry, ...]
-    scoring: ScoringSpec
-    """How its runs are scored, where they are."""
-    stacks: tuple[StackSpec, ...] = ()
-
-    @property
-    def settings(self) -> Partial:
-        """Settings of its measurements and figures at this scale."""
-        return merged(self.params.settings, self.scale.settings)
-
-    @property
-    def trained_entries(self) -> tuple[Entry, ...]:
-        """Its runs, if they must be trained for it."""
-        return self.entries if self.params.trained else ()
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of its runs, or its own where it has none."""
-        return tuple(sorted({entry.spec.seed for entry in self.entries})) or self.scale.seeds or ()
-
-    @cached_property
-    def axes(self) -> dict[str, list[str]]:
-        """The axes of its groups with those options that its runs have, in order."""
-        options: dict[str, dict[str, None]] = {}
-        for entry in self.entries:
-            for axis, label in entry.labels.items():
-                if axis not in NO_AXES:
-                    options.setdefault(axis, {})[str(label)] = None
-        return {axis: list(chosen) for axis, chosen in options.items()}
-
-    @property
-    def methods(self) -> list[str]:
-        """The options of the axis `method`."""
-        return self.axes.get("method", [])
-
-    @cached_property
-    def run_keys(self) -> list[str]:
-        """Its runs, each once."""
-        return list(dict.fromkeys(entry.run for entry in self.entries))
-
-    def spec_of(self, **labels: Any) -> Spec:
-        """The spec of its first run with these labels."""
-        return next(entry.spec for entry in self.entries if labels.items() <= entry.labels.items())
 
 
 @dataclass
@@ -312,11 +256,10 @@ def _check_module(experiment: Experiment, scale: str, where: str) -> None:
             f"{where}: there is no module wganlib/experiments/{experiment.name}.py: add it, with `report(tables)`, or set "
             "report to false"
         )
-    known = importlib.import_module("wganlib.experiments.settings")
-    model: type[Part] = known.SETTINGS.get(experiment.name, Part)
+    model = SETTINGS.get(experiment.name, Part)
     for name, at in experiment.params.scales.items():
         parse(model, merged(experiment.params.settings, at.settings), f"{where}: settings at scale {name}")
-    for rule in known.RULES.get(experiment.name, ()):
+    for rule in RULES.get(experiment.name, ()):
         try:
             rule(experiment)
         except ValueError as error:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wganlib.planning.expansion import Experiment
 from wganlib.planning.params import MethodParams
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.planning.plan import Plan
 
 
 def tables_digest(experiment: Experiment) -> str:

@@ -15,9 +15,9 @@ from PIL import Image
 from wganlib.judging.columns import ScoreColumns
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings
+from wganlib.planning.expansion import Experiment
 from wganlib.planning.experiment import Partial
 from wganlib.planning.params import MethodParams, Published
-from wganlib.planning.plan import Experiment
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.judging.quantities import Quantity
 from wganlib.planning.describe import settings_lines
-from wganlib.planning.plan import Experiment, Plan
+from wganlib.planning.expansion import Experiment
+from wganlib.planning.plan import Plan
 from wganlib.reporting.content import Content, Tables
 from wganlib.reporting.criteria import grouped
 from wganlib.reporting.style import pdf

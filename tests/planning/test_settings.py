@@ -7,8 +7,8 @@ import pytest
 from conftest import REPOSITORY, copy_params, edit_yaml
 
 from wganlib.errors import WganlibError
-from wganlib.experiments.settings import SETTINGS
 from wganlib.planning.plan import load_plan
+from wganlib.planning.settings import SETTINGS
 
 MODULES = REPOSITORY / "wganlib/experiments"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
-from wganlib.planning.plan import Experiment
+from wganlib.planning.expansion import Experiment
 
 
 def _increasing(values: tuple[float, ...]) -> tuple[float, ...]:
