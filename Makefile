@@ -31,7 +31,7 @@ test: install ## run the tests
 	$(PYTEST) -m "not slow" tests
 
 test-slow: install ## run the tests that take long: planted faults against the baseline, kills of the workflow
-	$(PYTEST) -m slow tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow tests
 
 # The oldest instructions that the libraries know stand in for another processor: other kernels, other last bits.
 test-processor: install ## run the numerical tests once more as on another processor
