@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from wganlib.judging.columns import COLUMNS
 from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
+from wganlib.judging.score_names import COLUMNS
 from wganlib.planning.expansion import Entry
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Content, Tables

@@ -293,7 +293,7 @@ app.add_typer(data, name="data")
 def data_list() -> None:
     """List every data set: what it is, where its files are looked for, and whether the official ones can be fetched."""
     from wganlib.datasets import DATASETS
-    from wganlib.datasets.sources import data_root, there
+    from wganlib.datasets.data_root import data_root, there
 
     typer.echo(f"data root: {data_root()} (set DATA_ROOT to change it)")
     typer.echo(f"{'data set':<16}{'kind':<8}{'classes':>8}  files")

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 from wganlib import architectures
 from wganlib.architectures import ArchitectureSpec
-from wganlib.architectures.layers import Heads, Layer, Norm, Op, Residual, parameter_count, weight_layers
 from wganlib.architectures.modules import ConditionalBatchNorm, Stack, Weights
+from wganlib.architectures.nodes import Heads, Layer, Norm, Op, Residual, parameter_count, weight_layers
 from wganlib.datasets import DataShape
 from wganlib.errors import parse
 from wganlib.planning.cost import run_flops

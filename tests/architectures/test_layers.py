@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from wganlib.architectures import modules
-from wganlib.architectures.layers import Dense, Heads, Init, Op, Residual, conv, linear
+from wganlib.architectures.nodes import Dense, Heads, Init, Op, Residual, conv, linear
 from wganlib.streams import stream
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from wganlib.collecting.collect import _sheets, collect
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import finite, mean_sd
 from wganlib.reporting.report import load

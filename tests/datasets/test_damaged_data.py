@@ -17,8 +17,9 @@ import pytest
 from conftest import wganlib
 from test_datasets import root, spec_of  # noqa: F401  (a fixture)
 
-from wganlib.datasets import DATASETS, Source, fetch
+from wganlib.datasets import DATASETS, fetch
 from wganlib.datasets.loading import load
+from wganlib.datasets.sources import Source
 from wganlib.errors import WganlibError
 
 

@@ -13,9 +13,9 @@ from scipy import stats
 
 from wganlib.datasets import DATASETS, text
 from wganlib.datasets import reading as files
+from wganlib.datasets.data_root import there
 from wganlib.datasets.dataset import scaled
 from wganlib.datasets.loading import load
-from wganlib.datasets.sources import there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.training import runs

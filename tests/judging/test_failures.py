@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from wganlib.collecting.tables import metrics, ranking
-from wganlib.judging.columns import COLUMNS
 from wganlib.judging.failures import WORST, counted, with_result
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring.diversity import scales_of
 
 NAN = math.nan
@@ -96,6 +96,6 @@ def test_ranking_is_by_the_score_that_is_asked_for(score, best):
 
 
 def test_names_of_columns_need_neither_torch_nor_pandas():
-    code = "import sys, wganlib.judging.columns, wganlib.judging.failures; "
+    code = "import sys, wganlib.judging.score_names, wganlib.judging.failures; "
     code += "print(sorted({'torch', 'pandas', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -9,7 +9,7 @@ from torch import nn
 
 from wganlib.architectures import modules
 from wganlib.architectures.build import spectrally_normalize
-from wganlib.architectures.layers import conv, linear
+from wganlib.architectures.nodes import conv, linear
 from wganlib.methods import constraints
 from wganlib.methods.constraints import FORMS, gradient_penalty
 from wganlib.training.trainer import Trainer
@@ -297,7 +297,7 @@ def test_spectral_norm_divides_by_the_largest_singular_value(layer):
 
 
 def test_spectral_norm_begins_at_the_stream_s_vectors_and_norms_an_equalised_layer_once():
-    from wganlib.architectures.layers import Init
+    from wganlib.architectures.nodes import Init
 
     def built(seed):
         layer = linear("a", 6, init=Init("equalised_uniform", 2.0))

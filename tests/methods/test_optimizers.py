@@ -12,7 +12,7 @@ from torch import nn
 
 from wganlib.architectures import modules
 from wganlib.architectures.build import critic_parameter_groups
-from wganlib.architectures.layers import conv, linear
+from wganlib.architectures.nodes import conv, linear
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
 from wganlib.layout import RUN_FILES

@@ -10,7 +10,7 @@ from torch import nn
 
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.files import read_json
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import inception, scorer
 from wganlib.scoring.inception_scorer import InceptionScorer
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec

@@ -11,7 +11,7 @@ from test_measures import trained  # noqa: F401  (a fixture)
 
 from wganlib.datasets.loading import load
 from wganlib.errors import WganlibError
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import formulas as scores
 from wganlib.scoring import inception
 from wganlib.scoring import scorer as scoring

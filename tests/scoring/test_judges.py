@@ -16,7 +16,7 @@ from wganlib.datasets.loading import load
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas as scores
 from wganlib.scoring import scorer as scoring

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import flop_registry
 
 from wganlib import architectures
 from wganlib.architectures.families import random_set
-from wganlib.architectures.layers import forward_flops, weight_layers
+from wganlib.architectures.nodes import forward_flops, weight_layers
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.planning.cost import run_flops, run_seconds
@@ -294,9 +294,9 @@ def test_two_experiments_share_a_run(tmp_path):
         ),
         ("experiments/check.yaml", "runs_of", {"check": {}}, ["runs_of", "unknown experiment at scale demo 'check'"]),
         ("experiments/pilot.yaml", "reports", ["table1"], ["reports: unknown key", "did you mean 'report'"]),
-        ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", -1.0e-3, ["learning_rate", "-0.001"]),
-        ("scales/demo.yaml", "methods.wgan_gp.generator_optimizer.learning_rate", "1e-4", ["reads as text", "write 1.0e-4"]),
-        ("scales/demo.yaml", "methods.wgan_gq", {"critic_steps": 1}, ["unknown method 'wgan_gq'", "did you mean 'wgan_gp'"]),
+        ("methods/wgan_gp.yaml", "scales.demo.generator_optimizer.learning_rate", -1.0e-3, ["learning_rate", "-0.001"]),
+        ("methods/wgan_gp.yaml", "scales.demo.generator_optimizer.learning_rate", "1e-4", ["reads as text", "write 1.0e-4"]),
+        ("methods/wgan_gp.yaml", "scales.dema", {"critic_steps": 1}, ["unknown scale 'dema'", "did you mean 'demo'"]),
         ("scales/demo.yaml", "device", "gpu", ["device", "cuda", "gpu"]),
         ("scales/demo.yaml", "scoring.splits", 7, ["num_samples (2000) must be a multiple of splits (7)"]),
         ("methods/wgan_gp.yaml", "settings.critic_steps", 0, ["critic_steps", "greater than 0"]),

@@ -111,7 +111,7 @@ def test_a_clone_after_a_pull_has_nothing_to_do(clone):
 def test_parameters_metrics_and_plots(clone, tmp_path):
     metrics = json.loads(dvc(clone, "metrics", "show", "--json"))
     assert "wgan_gp" in json.dumps(metrics)
-    edit_yaml(clone / "params/scales/demo.yaml", **{"methods.wgan_gp.critic_steps": 4})
+    edit_yaml(clone / "params/methods/wgan_gp.yaml", **{"scales.demo.critic_steps": 4})
     assert "wgan_gp.critic_steps" in dvc(clone, "params", "diff")
     call(clone, "git", "checkout", "-q", "params")
     path = clone / "results/demo/table2/metrics.json"

@@ -55,7 +55,7 @@ def missing_runs(folder):
 
 
 def test_a_method_s_learning_rate_retrains_its_runs_and_no_others(project):
-    edit_yaml(project / "params/scales/demo.yaml", **{"methods.wgan_gp.generator_optimizer.learning_rate": 1.5e-3})
+    edit_yaml(project / "params/methods/wgan_gp.yaml", **{"scales.demo.generator_optimizer.learning_rate": 1.5e-3})
     assert dry_run(project) == {"train": 2, "score": 2, "collect": 1, "report": 1, "current": 1}
     missing = missing_runs(project)
     assert len(missing) == 2

@@ -19,7 +19,7 @@ from wganlib.architectures.families.random_set import RandomSetSpec
 from wganlib.architectures.families.resnet import CifarResnetSpec, LsunResnetSpec
 from wganlib.architectures.families.toy import ToySpec
 from wganlib.architectures.families.wgan import WganSpec
-from wganlib.architectures.layers import Layer, Nodes, Norm, Op, final_shape, leaves, parameter_count
+from wganlib.architectures.nodes import Layer, Nodes, Norm, Op, final_shape, leaves, parameter_count
 from wganlib.datasets import DataShape, Kind
 from wganlib.errors import WganlibError, parse
 from wganlib.fields import Part

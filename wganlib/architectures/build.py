@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from wganlib.architectures.layers import Architecture
 from wganlib.architectures.modules import Linear, Stack, Weights
+from wganlib.architectures.nodes import Architecture
 from wganlib.datasets import DataShape
 from wganlib.streams import stream as random_stream
 

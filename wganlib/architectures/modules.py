@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wganlib.architectures.layers import (
+from wganlib.architectures.nodes import (
     GLOROT,
     HE,
     Dense,

@@ -3,22 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from wganlib.datasets import sources
+from wganlib.datasets.sources import Source
+
 Kind = Literal["images", "points", "text"]
 Scaling = Literal["255", "256_dequantised", "128", "unit"]
-
-
-class Source(NamedTuple):
-    """One official file.
-
-    `path`: where it is kept below DATA_ROOT; archives (zip, tar) are unpacked into their folder. `makes`: a file that shows
-    that it is there, unpacked. `checksum`: published, as "md5:..." or "sha256:..."; None where none is: then the first
-    download records its own.
-    """
-
-    url: str
-    path: str
-    makes: str
-    checksum: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +46,6 @@ class Description:
 _GAN_TOY = "WGAN-GP's code, gan_toy.py"
 _LGAN_TOY = "Lipschitz GANs' code, gan_synthetic4.py"
 _PAIRS = "Lipschitz GANs, Figure 3: the paper's images where CIFAR-10 has its official order, else the first of each class"
-
-# The checksum stands on Alex Krizhevsky's page.
-_CIFAR10 = Source(
-    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    "cifar-10-binary.tar.gz",
-    "cifar-10-batches-bin/test_batch.bin",
-    "md5:c32a1d4ab5d03f1284b67883e8d87530",
-)
-
-
-def _mnist(name: str, md5: str) -> Source:
-    path = f"mnist/{name}-ubyte.gz"
-    return Source(f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz", path, path, f"md5:{md5}")
-
-
-def _bedrooms(part: str) -> Source:
-    name = f"bedroom_{part}_lmdb"
-    return Source(f"http://dl.yf.io/lsun/scenes/{name}.zip", f"lsun/{name}.zip", f"lsun/{name}/data.mdb")
 
 
 def _toy(
@@ -134,7 +105,7 @@ DATASETS: dict[str, Description] = {
         side=32,
         fakes=True,
         loader="wganlib.datasets.pairs:load_cifar10_pairs",
-        sources=(_CIFAR10,),
+        sources=sources.CIFAR10,
         examples="ten real images and ten of uniform noise",
         format="ten and ten, from CIFAR-10's files",
         address=_PAIRS,
@@ -146,13 +117,7 @@ DATASETS: dict[str, Description] = {
         side=28,
         scaling="unit",
         loader="wganlib.datasets.mnist:load_mnist",
-        # The checksums are torchvision's, of the files as Yann LeCun published them.
-        sources=(
-            _mnist("train-images-idx3", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-            _mnist("train-labels-idx1", "d53e105ee54ea40749a09fcbcd1e9432"),
-            _mnist("t10k-images-idx3", "9fb629c4189551a2d022fa330f9573f3"),
-            _mnist("t10k-labels-idx1", "ec29112dd5afa0611ce80d1b7f02629c"),
-        ),
+        sources=sources.MNIST,
         examples="60,000 + 10,000 digits, 28×28 grey, 10 classes",
         format="IDX, gzipped or not, in `mnist/`",
         licence="CC BY-SA 3.0",
@@ -165,7 +130,7 @@ DATASETS: dict[str, Description] = {
         side=32,
         scaling="255",
         loader="wganlib.datasets.cifar10:load_cifar10",
-        sources=(_CIFAR10,),
+        sources=sources.CIFAR10,
         examples="50,000 + 10,000 images, 32×32, 10 classes",
         format="binary version, in `cifar-10-batches-bin/`",
         licence="none stated; cite Krizhevsky 2009",
@@ -178,15 +143,7 @@ DATASETS: dict[str, Description] = {
         side=64,
         scaling="255",
         loader="wganlib.datasets.folders:load_tiny_imagenet",
-        # No published checksum; this one is the same in ten independent readers of the file.
-        sources=(
-            Source(
-                "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
-                "tiny-imagenet-200.zip",
-                "tiny-imagenet-200/wnids.txt",
-                "md5:90528d7ca1a48142e341f4ef8d21d0de",
-            ),
-        ),
+        sources=sources.TINY_IMAGENET,
         examples="100,000 + 10,000 images, 64×64, 200 classes",
         format="JPEG, in `tiny-imagenet-200/`",
         licence="ImageNet's: research and education",
@@ -210,7 +167,7 @@ DATASETS: dict[str, Description] = {
         channels=3,
         scaling="255",
         loader="wganlib.datasets.lsun:load_lsun",
-        sources=(_bedrooms("train"), _bedrooms("val")),
+        sources=sources.LSUN_BEDROOMS,
         examples="3,033,042 + 300 photographs",
         format="LMDB, in `lsun/bedroom_{train,val}_lmdb/`",
         licence="none stated",
@@ -233,21 +190,7 @@ DATASETS: dict[str, Description] = {
         classes=102,
         scaling="255",
         loader="wganlib.datasets.folders:load_flowers102",
-        # The checksums are torchvision's.
-        sources=(
-            Source(
-                "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz",
-                "flowers102/102flowers.tgz",
-                "flowers102/jpg",
-                "md5:52808999861908f626f3c1f4e79d11fa",
-            ),
-            Source(
-                "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/imagelabels.mat",
-                "flowers102/imagelabels.mat",
-                "flowers102/imagelabels.mat",
-                "md5:e0620be6f572b9609742df49c70aed4d",
-            ),
-        ),
+        sources=sources.FLOWERS102,
         reduced="flowers102-64/labels.csv",
         examples="8,189 flowers, 102 classes; each tenth is held out",
         format="JPEG in `flowers102/jpg/` and `imagelabels.mat`; or a smaller copy in `flowers102-64/jpg/` with `labels.csv` "
@@ -267,13 +210,7 @@ DATASETS: dict[str, Description] = {
     "billion_word": Description(
         kind="text",
         loader="wganlib.datasets.text:load_billion_word",
-        sources=(
-            Source(
-                "http://www.statmt.org/lm-benchmark/1-billion-word-language-modeling-benchmark-r13output.tar.gz",
-                "1-billion-word-language-modeling-benchmark-r13output.tar.gz",
-                "1-billion-word-language-modeling-benchmark-r13output/training-monolingual.tokenized.shuffled",
-            ),
-        ),
+        sources=sources.BILLION_WORD,
         examples="up to 10 million lines, news.en-00001 to 00099; the first held-out file",
         format="tokenised text, in `1-billion-word-language-modeling-benchmark-r13output/`",
         licence="none stated (WMT 2011 News Crawl)",

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
-from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from wganlib.datasets import DATASETS, Source
-from wganlib.datasets.sources import data_root
+from wganlib.datasets import DATASETS
+from wganlib.datasets.data_root import data_root
+from wganlib.datasets.sources import Source
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 

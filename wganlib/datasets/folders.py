@@ -7,9 +7,9 @@ from typing import Any
 import PIL
 import torch
 
+from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
-from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from wganlib.datasets import DATASETS
-from wganlib.datasets.sources import data_root
+from wganlib.datasets.data_root import data_root
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_json
 

@@ -1,35 +1,79 @@
-"""Where data lie, and whether the official files are there. Importing this needs no torch."""
+"""Official files of the data sets: addresses, places below DATA_ROOT, checksums. Importing this needs no torch."""
 
-import os
-from pathlib import Path
-
-from wganlib.datasets import DATASETS
-from wganlib.errors import WganlibError
-
-INCEPTION = "inception-2015-12-05.pt"
-"""Name of the Inception weights' file."""
+from typing import NamedTuple
 
 
-def data_root() -> Path:
-    """The folder of all data: the environment's DATA_ROOT, by default `data`.
+class Source(NamedTuple):
+    """One official file.
 
-    Raises:
-        WganlibError: DATA_ROOT is set and is no folder.
+    `path`: where it is kept below DATA_ROOT; archives (zip, tar) are unpacked into their folder. `makes`: a file that shows
+    that it is there, unpacked. `checksum`: published, as "md5:..." or "sha256:..."; None where none is: then the first
+    download records its own.
     """
-    given = os.environ.get("DATA_ROOT")
-    root = Path(given or "data")
-    if given and not root.is_dir():
-        raise WganlibError(f"DATA_ROOT: {root} is no folder; set it to the folder that holds the data, or make it")
-    return root
+
+    url: str
+    path: str
+    makes: str
+    checksum: str | None = None
 
 
-def inception_weights() -> Path:
-    """The Inception weights' file: the environment's INCEPTION_WEIGHTS, by default in DATA_ROOT."""
-    return Path(os.environ.get("INCEPTION_WEIGHTS") or data_root() / INCEPTION)
+# The checksum stands on Alex Krizhevsky's page.
+CIFAR10 = (
+    Source(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "cifar-10-binary.tar.gz",
+        "cifar-10-batches-bin/test_batch.bin",
+        "md5:c32a1d4ab5d03f1284b67883e8d87530",
+    ),
+)
 
 
-def there(name: str) -> bool:
-    """Whether a data set's official files are below DATA_ROOT; true for those that need none."""
-    row, root = DATASETS[name], data_root()
-    needed = [source.makes for source in row.sources] + ([row.by_hand] if row.by_hand else [])
-    return all((root / path).exists() for path in needed) or bool(row.reduced and (root / row.reduced).exists())
+def _mnist(name: str, md5: str) -> Source:
+    path = f"mnist/{name}-ubyte.gz"
+    return Source(f"https://ossci-datasets.s3.amazonaws.com/mnist/{name}-ubyte.gz", path, path, f"md5:{md5}")
+
+
+def _bedrooms(part: str) -> Source:
+    name = f"bedroom_{part}_lmdb"
+    return Source(f"http://dl.yf.io/lsun/scenes/{name}.zip", f"lsun/{name}.zip", f"lsun/{name}/data.mdb")
+
+
+# The checksums are torchvision's, of the files as Yann LeCun published them.
+MNIST = (
+    _mnist("train-images-idx3", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+    _mnist("train-labels-idx1", "d53e105ee54ea40749a09fcbcd1e9432"),
+    _mnist("t10k-images-idx3", "9fb629c4189551a2d022fa330f9573f3"),
+    _mnist("t10k-labels-idx1", "ec29112dd5afa0611ce80d1b7f02629c"),
+)
+# No published checksum; this one is the same in ten independent readers of the file.
+TINY_IMAGENET = (
+    Source(
+        "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        "tiny-imagenet-200.zip",
+        "tiny-imagenet-200/wnids.txt",
+        "md5:90528d7ca1a48142e341f4ef8d21d0de",
+    ),
+)
+LSUN_BEDROOMS = (_bedrooms("train"), _bedrooms("val"))
+# The checksums are torchvision's.
+FLOWERS102 = (
+    Source(
+        "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/102flowers.tgz",
+        "flowers102/102flowers.tgz",
+        "flowers102/jpg",
+        "md5:52808999861908f626f3c1f4e79d11fa",
+    ),
+    Source(
+        "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/imagelabels.mat",
+        "flowers102/imagelabels.mat",
+        "flowers102/imagelabels.mat",
+        "md5:e0620be6f572b9609742df49c70aed4d",
+    ),
+)
+BILLION_WORD = (
+    Source(
+        "http://www.statmt.org/lm-benchmark/1-billion-word-language-modeling-benchmark-r13output.tar.gz",
+        "1-billion-word-language-modeling-benchmark-r13output.tar.gz",
+        "1-billion-word-language-modeling-benchmark-r13output/training-monolingual.tokenized.shuffled",
+    ),
+)

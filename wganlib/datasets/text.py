@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.reading import digest, missing, tensor
-from wganlib.datasets.sources import data_root
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 

@@ -12,8 +12,8 @@ from scipy import stats
 from wganlib.errors import WganlibError, parse
 from wganlib.fields import Part
 from wganlib.files import read_json, write_json
-from wganlib.judging.columns import COLUMNS
 from wganlib.judging.failures import with_result
+from wganlib.judging.score_names import COLUMNS
 
 MINIMUM_SEEDS = 5
 """Fewer seeds say too little about their spread."""

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

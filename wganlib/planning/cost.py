@@ -1,7 +1,7 @@
 """What a run costs, by formula: operations and seconds. Importing this needs no torch."""
 
 from wganlib import architectures
-from wganlib.architectures.layers import Layer, Shape, forward_flops, weight_layers
+from wganlib.architectures.nodes import Layer, Shape, forward_flops, weight_layers
 from wganlib.planning.params import StackThroughput, Throughput
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec

@@ -76,9 +76,7 @@ class ScaleParams(Part):
     checkpoint_seconds: PositiveFloat
     throughput: Throughput
     toy_throughput: StackThroughput
-    """Of the machine that trains the stacks of `params/toys/`."""
-    methods: dict[str, dict[str, Any]] = {}
-    """Keys of a method that this scale sets otherwise than `params/methods/<method>.yaml`."""
+    """Of the machine that trains stacks."""
 
 
 class MethodParams(Part):
@@ -87,6 +85,8 @@ class MethodParams(Part):
     title: str
     source: str
     settings: MethodSpec
+    scales: dict[str, dict[str, Any]] = {}
+    """Settings that a scale has otherwise."""
 
 
 class PublishedTable(Part):

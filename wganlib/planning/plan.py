@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wganlib.datasets import DATASETS
-from wganlib.datasets.sources import data_root, inception_weights, there
+from wganlib.datasets.data_root import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.fields import Part
@@ -127,10 +127,7 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
     if scale not in scale_paths:
         raise unknown("scale", scale, scale_paths)
     scale_params = parse(ScaleParams, read_yaml(scale_paths[scale]), str(scale_paths[scale]))
-    methods = {path.stem: _method(path, scale, scale_params) for path in sorted((params / "methods").glob("*.yaml"))}
-    for name in scale_params.methods:
-        if name not in methods:
-            raise WganlibError(f"{scale_paths[scale]}: methods: {unknown('method', name, methods)}")
+    methods = {path.stem: _method(path, scale, scale_paths) for path in sorted((params / "methods").glob("*.yaml"))}
     published = parse(Published, read_yaml(params / "published.yaml"), str(params / "published.yaml"))
     plan = Plan(scale, scale_params, methods, published)
     settings = {name: method.settings.model_dump(mode="json", exclude_none=True) for name, method in methods.items()}
@@ -236,14 +233,15 @@ def _check_wanted(params: ExperimentParams, entries: tuple[Entry, ...], wanted: 
                 raise WganlibError(f"{where}.{axis}: {unknown('option', option, known[axis])}")
 
 
-def _method(path: Path, scale: str, scale_params: ScaleParams) -> MethodParams:
+def _method(path: Path, scale: str, scales: Mapping[str, Path]) -> MethodParams:
+    """A method as it is at a scale; what it is at others does not stand in it, so that it makes no report old."""
     data = read_yaml(path)
     method = parse(MethodParams, data, str(path))
-    overrides = scale_params.methods.get(path.stem)
-    if overrides is None:
-        return method
-    changed = data | {"settings": merged(data["settings"], overrides)}
-    return parse(MethodParams, changed, f"{path} with the overrides of scales/{scale}.yaml")
+    for name in method.scales:
+        if name not in scales:
+            raise WganlibError(f"{path}: scales: {unknown('scale', name, scales)}")
+    settings = merged(data["settings"], method.scales.get(scale, {}))
+    return parse(MethodParams, data | {"settings": settings, "scales": {}}, f"{path} at scale {scale}")
 
 
 def _check_module(experiment: Experiment, scale: str, where: str) -> None:

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from wganlib.judging.columns import ScoreColumns
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings
+from wganlib.judging.score_names import ScoreColumns
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.experiment import Partial
 from wganlib.planning.params import MethodParams, Published

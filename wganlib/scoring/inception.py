@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wganlib.datasets.data_root import INCEPTION, inception_weights
 from wganlib.datasets.fetch import checksum, download
-from wganlib.datasets.sources import INCEPTION, inception_weights
 from wganlib.errors import WganlibError
 from wganlib.scoring.formulas import Array
 from wganlib.spec.scoring import Pixels

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from wganlib.errors import WganlibError
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import formulas, inception
 from wganlib.scoring.formulas import Array, FrechetReference
 from wganlib.spec.scoring import ScoringSpec

@@ -19,7 +19,7 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
-from wganlib.judging.columns import COLUMNS
+from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas, sheets
 from wganlib.scoring.formulas import Array

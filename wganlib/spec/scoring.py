@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from wganlib.datasets import DATASETS
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.fields import Part, PositiveInt
-from wganlib.judging.columns import COLUMNS, ScoreColumns
+from wganlib.judging.score_names import COLUMNS, ScoreColumns
 
 Pixels = Literal["127.5", "127.995", "float"]
 Network = Literal["classifier", "inception", "none"]

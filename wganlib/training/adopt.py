@@ -11,7 +11,7 @@ from wganlib.layout import PROVENANCE, RUN_FILES, STACK_FILES, checkpoint_folder
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec, parse_training
 from wganlib.training.checkpoints import remove_checkpoint
-from wganlib.training.provenance import outcomes_of, summary
+from wganlib.training.outcomes import outcomes_of, summary
 from wganlib.training.runs import is_complete
 
 

@@ -47,9 +47,23 @@ class Pieces(Part):
     """That the state was trained on, in the order in which they took turns."""
 
 
-def has_checkpoint(folder: Path) -> bool:
-    """Whether a training's folder holds a state to go on from."""
-    return (folder / f"{STATE}.json").exists()
+def resume(trainer: Engine, folder: Path, device: str) -> list[str]:
+    """Bring a trainer to the checkpoint of its folder if there is one; returns the devices that have their turns, in order.
+
+    Raises:
+        WganlibError: as `load_checkpoint`.
+    """
+    if not (folder / f"{STATE}.json").exists():
+        return [device]
+    before = list(load_checkpoint(trainer, folder))
+    for iteration in snapshots_taken(trainer):
+        load_snapshot(folder, trainer.spec, iteration)  # a damaged one is refused now, not at the end
+    return before if before[-1:] == [device] else [*before, device]
+
+
+def snapshots_taken(trainer: Engine) -> list[int]:
+    """Iterations of the snapshots that it has passed."""
+    return [iteration for iteration in trainer.common.snapshots if iteration <= trainer.iteration]
 
 
 def save_checkpoint(trainer: Engine, folder: Path, devices: Sequence[str] = ()) -> None:

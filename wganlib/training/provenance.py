@@ -3,22 +3,13 @@
 import functools
 import platform
 import subprocess
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from wganlib import layout
-from wganlib.errors import WganlibError
-from wganlib.files import read_json
-from wganlib.spec.run import Spec
-from wganlib.spec.stack import StackSpec
 from wganlib.version import __version__
-
-OUTCOMES = ("ok", "diverged", "out_of_memory")
 
 
 def provenance(
@@ -66,29 +57,3 @@ def device_name(device: torch.device) -> str:
         lines = []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return model or platform.processor() or platform.machine()
-
-
-def outcomes_of(folder: Path, spec: Spec | StackSpec) -> list[str]:
-    """The outcome of the trained run, or of each run of the stack, in a folder.
-
-    Raises:
-        WganlibError: the provenance is missing or damaged.
-    """
-    path = folder / layout.PROVENANCE
-    known = read_json(path)
-    name = "outcomes" if isinstance(spec, StackSpec) else "outcome"
-    value = known.get(name) if isinstance(known, dict) else None
-    outcomes: list[Any] = value if isinstance(value, list) and name == "outcomes" else [value]
-    if len(outcomes) != len(spec.runs) or any(outcome not in OUTCOMES for outcome in outcomes):
-        raise WganlibError(f"{path}: {name!r} is {value!r}, allowed are {', '.join(OUTCOMES)}; train the run again")
-    return outcomes
-
-
-def summary(outcomes: Sequence[str]) -> str:
-    """The outcome of a run; of the runs of a stack how many there are of each.
-
-    >>> summary(["ok"]), summary(["ok", "diverged", "ok"])
-    ('ok', '2 ok, 1 diverged')
-    """
-    counts = Counter(outcomes).items()
-    return outcomes[0] if len(outcomes) == 1 else ", ".join(f"{count} {outcome}" for outcome, count in counts)

@@ -21,19 +21,13 @@ from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec
-from wganlib.training.checkpoints import (
-    has_checkpoint,
-    load_checkpoint,
-    load_snapshot,
-    remove_checkpoint,
-    save_checkpoint,
-    save_snapshot,
-)
+from wganlib.training.checkpoints import remove_checkpoint, resume, save_checkpoint, save_snapshot
 from wganlib.training.engine import Engine
 from wganlib.training.member import load_all
 from wganlib.training.networks import build_critic, build_generator
-from wganlib.training.provenance import commit, device_name, outcomes_of, provenance, summary
-from wganlib.training.saving import PREFIXES, packed, save_training, snapshot_prefix, snapshots_taken
+from wganlib.training.outcomes import outcomes_of, summary
+from wganlib.training.provenance import commit, device_name, provenance
+from wganlib.training.saving import PREFIXES, packed, save_training, snapshot_prefix
 from wganlib.training.stacked_trainer import StackedTrainer
 from wganlib.training.trainer import Trainer
 
@@ -84,7 +78,7 @@ def train(
         torch.set_deterministic_debug_mode("warn")
         data = load_all(spec.runs)
         trainer = StackedTrainer(spec, data, chosen) if isinstance(spec, StackSpec) else Trainer(spec, data[0], chosen)
-        devices = _resumed(trainer, checkpoints, device_name(chosen))
+        devices = resume(trainer, checkpoints, device_name(chosen))
         started = datetime.now(UTC).isoformat(timespec="seconds")
         commit()  # remembered: the checkout may move on while this trains
         try:
@@ -101,16 +95,6 @@ def train(
         save_training(trainer, checkpoints, folder, known)
         remove_checkpoint(checkpoints)
     return summary(outcomes)
-
-
-def _resumed(trainer: Engine, checkpoints: Path, device: str) -> list[str]:
-    """The devices that it is trained on, in the order of their turns, after bringing it to its checkpoint if there is one."""
-    if not has_checkpoint(checkpoints):
-        return [device]
-    before = list(load_checkpoint(trainer, checkpoints))
-    for iteration in snapshots_taken(trainer):
-        load_snapshot(checkpoints, trainer.spec, iteration)  # a damaged one is refused now, not at the end
-    return before if before[-1:] == [device] else [*before, device]
 
 
 def _train_with_checkpoints(

@@ -14,7 +14,7 @@ from torch import Tensor
 from wganlib import layout
 from wganlib.files import file_sha256, write_atomic, write_json
 from wganlib.spec.stack import StackSpec
-from wganlib.training.checkpoints import load_snapshot
+from wganlib.training.checkpoints import load_snapshot, snapshots_taken
 from wganlib.training.engine import Engine
 
 PREFIXES = ("ema.", "snapshot.")
@@ -51,11 +51,6 @@ def _contents(trainer: Engine, checkpoints: Path) -> Iterator[tuple[str, bytes]]
         yield "critic.safetensors", packed(critics)
         yield from ((layout.snapshot_name(iteration), content) for iteration, content in snapshots)
     yield "history.parquet", _history(trainer)
-
-
-def snapshots_taken(trainer: Engine) -> list[int]:
-    """Iterations of the snapshots that it has passed."""
-    return [iteration for iteration in trainer.common.snapshots if iteration <= trainer.iteration]
 
 
 def snapshot_prefix(iteration: int) -> str:

@@ -18,6 +18,7 @@ from wganlib.streams import stream
 from wganlib.training.engine import HISTORY_COLUMNS, Engine
 from wganlib.training.member import Member
 from wganlib.training.networks import build_critic, build_generator
+from wganlib.training.outcomes import outcomes
 
 Value = TypeVar("Value")
 
@@ -108,11 +109,7 @@ class StackedTrainer(Engine):
         self.forms = _neighbours([(p.form, p.weight) if (p := member.penalty) else None for member in members])
 
     def outcomes(self) -> list[str]:
-        finite = self.finite.clone()
-        for network in self.networks.values():
-            for value in network.state_dict().values():
-                finite &= torch.isfinite(value).flatten(1).all(dim=1)
-        return ["ok" if ok else "diverged" for ok in finite.tolist()]
+        return outcomes(self.finite, (w for network in self.networks.values() for w in network.state_dict().values()))
 
     def alive(self) -> bool:
         return bool(self.finite.any())

@@ -17,6 +17,7 @@ from wganlib.training import records
 from wganlib.training.engine import HISTORY_COLUMNS, Engine
 from wganlib.training.member import Member
 from wganlib.training.networks import build_critic, build_generator
+from wganlib.training.outcomes import outcomes
 
 
 class Trainer(Engine):
@@ -53,8 +54,7 @@ class Trainer(Engine):
 
     def outcomes(self) -> list[str]:
         """See `Engine.outcomes`; of the weights the generator's count alone."""
-        weights = all(bool(torch.isfinite(p).all()) for p in self.generator.parameters())
-        return ["ok" if weights and bool(self.finite.all()) else "diverged"]
+        return outcomes(self.finite, (parameter.unsqueeze(0) for parameter in self.generator.parameters()))
 
     def alive(self) -> bool:
         return self.outcomes() == ["ok"]

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from wganlib.architectures.layers import Node, Op, conv, deconv, linear, scaled, start_side
+from wganlib.architectures.nodes import Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
 from wganlib.fields import Part, PositiveInt, Width
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from wganlib.architectures.layers import Node, Op, Residual, conv, linear, scaled
+from wganlib.architectures.nodes import Node, Op, Residual, conv, linear, scaled
 from wganlib.datasets import DataShape
 from wganlib.fields import Part, PositiveInt, Width
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from wganlib.architectures.families.resnet import Style, block
-from wganlib.architectures.layers import FAN_IN, GLOROT, Init, Node, Op, Residual, conv, deconv, linear, scaled, start_side
+from wganlib.architectures.nodes import FAN_IN, GLOROT, Init, Node, Op, Residual, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
 from wganlib.fields import Nonlinearity, Normalization, Part, PositiveInt, Width
 

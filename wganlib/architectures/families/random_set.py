@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from wganlib.architectures.layers import Node, conv, deconv, linear, scaled, start_side
+from wganlib.architectures.nodes import Node, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
 from wganlib.errors import WganlibError
 from wganlib.fields import Part, PositiveInt, Width

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
-from wganlib.architectures.layers import (
+from wganlib.architectures.nodes import (
     FAN_IN,
     GLOROT,
     HE,

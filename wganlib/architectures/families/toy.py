@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from wganlib.architectures.layers import FAN_IN, GLOROT, Dense, Init, Node, Op, linear, scaled
+from wganlib.architectures.nodes import FAN_IN, GLOROT, Dense, Init, Node, Op, linear, scaled
 from wganlib.datasets import DataShape
 from wganlib.fields import Part, PositiveInt, Width
 

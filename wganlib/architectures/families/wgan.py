@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from wganlib.architectures.layers import TORCH, Init, Node, Op, conv, deconv, linear, scaled, start_side
+from wganlib.architectures.nodes import TORCH, Init, Node, Op, conv, deconv, linear, scaled, start_side
 from wganlib.datasets import DataShape
 from wganlib.fields import Part, PositiveInt, Width
 
