@@ -18,9 +18,7 @@ from wganlib.spec.stack import StackSpec, parse_training
 from wganlib.training import runs
 
 
-def train(
-    spec: Spec | StackSpec | dict[str, Any], results: Path | str = "results", *, device: str = "auto", threads: int = 1
-) -> Path:
+def train(spec: Spec | StackSpec | dict[str, Any], results: Path | str = "results", *, device: str = "auto") -> Path:
     """Train a run or a stack, or go on from its checkpoint; returns its folder. What is there already is left as it is.
 
     spec: of a plan's `runs` or `stacks`, or the same as plain data, see docs/own-method.md.
@@ -29,7 +27,7 @@ def train(
         WganlibError: the spec is wrong, its data are missing, or another process trains it.
     """
     what = spec if isinstance(spec, Spec | StackSpec) else parse_training(spec, "spec")
-    runs.train(what, Path(results), device=device, threads=threads)
+    runs.train(what, Path(results), device=device)
     return what.folder(Path(results))
 
 
@@ -39,7 +37,6 @@ def score(
     classifier: ClassifierSpec | None = None,
     *,
     device: str = "auto",
-    threads: int = 1,
 ) -> dict[str, Any]:
     """Score a trained run by its folder; returns what `scores.json` in it holds then, see docs/scores.md.
 
@@ -54,8 +51,8 @@ def score(
     if classifier is not None:
         judge = layout.classifier_folder(folder.parent.parent, classifier.key)
         if not runs.is_complete(judge, layout.CLASSIFIER_FILES):
-            make_classifier(classifier, scoring, judge, threads, chosen)
-    score_run(spec, scoring, folder, judge, threads, chosen)
+            make_classifier(classifier, scoring, judge, chosen)
+    score_run(spec, scoring, folder, judge, chosen)
     scores: dict[str, Any] = read_json(folder / "scores.json")
     return scores
 

@@ -21,7 +21,6 @@ Params = Annotated[Path, typer.Option("--params", help="Folder of parameters.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of results.")]
 Reports = Annotated[Path, typer.Option("--reports", help="Folder of reports.")]
 Scale = Annotated[str | None, typer.Option("--scale", help="Scale; that of config.yaml when left out.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of this process.")]
 Device = Annotated[str, typer.Option("--device", envvar="WGANLIB_DEVICE", help="auto, cpu or cuda.")]
 CheckpointSeconds = Annotated[
     float,
@@ -93,7 +92,6 @@ def train(
     spec: TrainingArgument,
     results: Results = Path("results"),
     device: Device = "auto",
-    threads: Threads = 1,
     checkpoint_seconds: CheckpointSeconds = 30.0,
     stop_after_seconds: Annotated[
         float | None,
@@ -114,7 +112,6 @@ def train(
             what,
             results,
             device=device,
-            threads=threads,
             checkpoint_seconds=checkpoint_seconds,
             stop_after_seconds=stop_after_seconds,
         )
@@ -155,7 +152,6 @@ def classifier(
     scoring: Scoring,
     results: Results = Path("results"),
     device: Device = "auto",
-    threads: Threads = 1,
 ) -> None:
     """Train the classifier that scores a data set's runs; SPEC is a classifier's."""
     from wganlib.planning.plan import read_spec
@@ -166,7 +162,7 @@ def classifier(
     from wganlib.training.runs import choose_device
 
     folder = results / "classifiers" / what.key
-    make_classifier(what, how, folder, threads, choose_device(device))
+    make_classifier(what, how, folder, choose_device(device))
     typer.echo(str(folder))
 
 
@@ -177,7 +173,6 @@ def score(
     classifier: Annotated[Path | None, typer.Option("--classifier", help="Folder of the classifier; images need it.")] = None,
     results: Results = Path("results"),
     device: Device = "auto",
-    threads: Threads = 1,
 ) -> None:
     """Score a trained run: its scores, distances and measures, sheets of samples."""
     from wganlib.planning.plan import read_spec
@@ -189,7 +184,7 @@ def score(
     from wganlib.training.runs import choose_device
 
     folder = results / "runs" / run.key
-    score_run(run, how, folder, classifier, threads, choose_device(device))
+    score_run(run, how, folder, classifier, choose_device(device))
     typer.echo(str(folder / "scores.json"))
 
 

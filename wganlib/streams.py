@@ -1,4 +1,4 @@
-"""One seed, several independent random streams."""
+"""What makes a job's numbers its own: random streams of one seed, and how torch is set before it computes."""
 
 from typing import Literal
 
@@ -8,6 +8,15 @@ import torch
 # A stream's place is part of every result: append new names, never reorder.
 _NAMES = ("init", "data", "noise", "scoring", "held_out")
 Name = Literal["init", "data", "noise", "scoring", "held_out"]
+
+
+def settle(threads: int) -> None:
+    """Set torch, for the whole process, to what the numbers of trainings and scores rest on."""
+    torch.set_num_threads(threads)
+    # What `use_deterministic_algorithms` sets, which imports the compiler first and takes seconds.
+    torch.set_deterministic_debug_mode("warn")
+    # Numbers below the normal range, as a saturated critic makes them, take a processor many times as long; they become zero.
+    torch.set_flush_denormal(True)
 
 
 def stream(seed: int, name: Name, device: torch.device | str = "cpu", *within: int) -> torch.Generator:

@@ -59,7 +59,7 @@ def classifier(tmp_path_factory):
     plan = load_plan(REPOSITORY / "params", "demo")
     spec = plan.classifier_of(plan.experiment("check").run_keys[0])
     folder = tmp_path_factory.mktemp("classifiers") / spec.key
-    scoring.make_classifier(spec, plan.params.scoring, folder, 1)
+    scoring.make_classifier(spec, plan.params.scoring, folder)
     return folder
 
 
@@ -72,7 +72,7 @@ def regressed(plan, methods, results, classifier):
     for entry in entries:
         spec = plan.runs[entry.run]
         runs.train(spec, results, device="cpu")
-        scoring.score_run(spec, plan.params.scoring, results / "runs" / entry.run, classifier, 1)
+        scoring.score_run(spec, plan.params.scoring, results / "runs" / entry.run, classifier)
     collect(plan, dataclasses.replace(experiment, entries=entries, params=params), results)
     baseline = load_baseline(REPOSITORY / "params/baselines/demo.json")
     kept = tuple(g for g in baseline.groups if g.method in methods)

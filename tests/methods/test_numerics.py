@@ -137,7 +137,7 @@ def test_records_optimisers_stacks_classifiers_and_scores_carry_their_versions(m
     record = RECORDS["critic_values"]
     monkeypatch.setitem(RECORDS, "critic_values", record._replace(version=5))
     both = make_spec(record=("critic_values", "held_out_loss"))
-    assert both.numerics == make_spec().numerics | {"record:critic_values": 5, "record:held_out_loss": 1}
+    assert both.numerics == make_spec().numerics | {"record:critic_values": 5, "record:held_out_loss": 2}
     sgd = {"name": "sgd", "learning_rate": 1e-3}
     assert make_spec(**{"method.generator_optimizer": sgd}).numerics == make_spec().numerics | {"optimizer:sgd": 1}
     monkeypatch.setattr(StackSpec, "version", 6)
@@ -150,5 +150,5 @@ def test_records_optimisers_stacks_classifiers_and_scores_carry_their_versions(m
     assert scoring.ClassifierSpec(**judge, resnet_width=4).numerics == {"classifier_resnet": 8, "dataset:digits": 9}
     monkeypatch.setitem(scoring.SCORE_VERSIONS, "coverage", 10)
     scored = scoring.ScoringSpec(network="classifier", num_samples=100, splits=10, measures=("coverage", "similarity"))
-    assert scored.numerics == {"score:classifier": 1, "score:coverage": 10, "score:similarity": 2}
+    assert scored.numerics == {"score:classifier": 2, "score:coverage": 10, "score:similarity": 2}
     assert set(scoring.SCORE_VERSIONS) == {*get_args(scoring.Network), *get_args(scoring.Measure)}

@@ -74,7 +74,8 @@ def expanded(params):
     plan = load_plan(REPOSITORY / "params", "demo")
     settings = {name: m.settings.model_dump(mode="json", exclude_none=True) for name, m in plan.methods.items()}
     read = ExperimentParams.model_validate_json(json.dumps(params), strict=True)
-    return list(expand(read, read.scales["demo"], Surroundings(settings, {"name": "digits", "image_size": 16}, 0.5), "x.yaml"))
+    around = Surroundings(settings, {"name": "digits", "image_size": 16}, 0.5, 1)
+    return list(expand(read, read.scales["demo"], around, "x.yaml"))
 
 
 def test_what_a_scale_says_goes_above_options_and_those_above_the_group():
@@ -136,10 +137,13 @@ def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s
     assert set(demo.classifiers()) == {demo.classifier_of(run).key for run in demo.runs if demo.classifier_of(run)}
 
 
-def test_architectures_of_the_random_set_have_l2_where_the_critic_is_normalised():
+def test_architectures_of_the_random_set_have_l2_and_sub_batches_where_they_are_normalised():
     plan = load_plan(REPOSITORY / "params", "demo")
     for entry in plan.experiment("table2").entries:
-        assert entry.spec.method.critic_l2 == (1e-3 if entry.labels["critic_normalized"] else 0.0)
+        method, normalized = entry.spec.method, entry.labels["critic_normalized"]
+        assert method.critic_l2 == (1e-3 if normalized else 0.0)
+        assert method.generator_sub_batches == (2 if entry.labels["generator_normalized"] else None)
+        assert method.critic_sub_batches == (2 if normalized and method.objective == "nonsaturating_gan" else None)
         assert entry.spec.dataset == plan.params.dataset
         assert entry.spec.architecture.width == plan.params.width
 

@@ -94,13 +94,13 @@ def made(tmp_path_factory):
                 spec, how, classifier = plan.runs[run], plan.scoring_of(run), plan.classifier_of(run)
                 judge = results / "classifiers" / classifier.key
                 if not judge.exists():
-                    scorer.make_classifier(classifier, how, judge, 1)
+                    scorer.make_classifier(classifier, how, judge)
                 if (results / "runs" / run / "scores.json").exists():
                     continue
                 runs.train(spec, results, device="cpu")
                 if run in failures:
                     fail(results / "runs" / run, failures[run])
-                scorer.score_run(spec, how, results / "runs" / run, judge, 1)
+                scorer.score_run(spec, how, results / "runs" / run, judge)
             tables = collect(plan, experiment, results)
             pdf = write_report(experiment, plan, results, folder / "reports")
             reports[name], metrics[name] = read_json(pdf.with_suffix(".json")), read_json(tables / "metrics.json")

@@ -26,13 +26,13 @@ def run(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     spec = make_spec(snapshots=(2,))
     runs.train(spec, results, device="cpu")
-    scorer.make_classifier(CLASSIFIER, SCORING, results / "c", 1)
+    scorer.make_classifier(CLASSIFIER, SCORING, results / "c")
     return spec, results / "runs" / spec.key, results / "c"
 
 
 def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, tmp_path):
     spec, folder, judge = run
-    scorer.score_run(spec, SCORING, folder, judge, 1)
+    scorer.score_run(spec, SCORING, folder, judge)
     plain = read_json(folder / "scores.json")
     assert "device" not in plain  # scores by the CPU are the same bytes as ever
     card, moved, processor = SimpleNamespace(type="cuda"), [], provenance.device_name(torch.device("cpu"))
@@ -45,11 +45,11 @@ def test_every_network_goes_to_the_device_whose_name_is_told(run, monkeypatch, t
     monkeypatch.setattr(nn.Module, "to", to)
     for module in (scorer, provenance):
         monkeypatch.setattr(module, "device_name", lambda device: "A Card" if device is card else "A Processor")
-    scorer.score_run(spec, SCORING, folder, judge, 1, card)
+    scorer.score_run(spec, SCORING, folder, judge, card)
     assert sorted(moved) == sorted(["Classifier", *["Stack"] * 3])  # untrained, its snapshot, trained
     assert read_json(folder / "scores.json") == plain | {"device": "A Card"}
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)
-    scorer.make_classifier(CLASSIFIER, SCORING, tmp_path, 1, card)
+    scorer.make_classifier(CLASSIFIER, SCORING, tmp_path, card)
     described = read_json(tmp_path / "classifier.json")
     assert described["provenance"]["device"] == "A Card"
     assert moved[-1] == "Classifier"
@@ -83,9 +83,9 @@ def test_scores_by_a_graphics_card_are_those_of_the_cpu(run, tmp_path):
     card = torch.device("cuda")
     scores = {}
     for device in (torch.device("cpu"), card):
-        scorer.score_run(spec, SCORING, folder, judge, 1, device)
+        scorer.score_run(spec, SCORING, folder, judge, device)
         scores[device.type] = json.loads((folder / "scores.json").read_text())
     for name in COLUMNS["classifier"][:3:2]:
         assert scores["cuda"][name] == pytest.approx(scores["cpu"][name], rel=1e-2)
-    scorer.make_classifier(CLASSIFIER, SCORING, tmp_path, 1, card)
+    scorer.make_classifier(CLASSIFIER, SCORING, tmp_path, card)
     assert read_json(tmp_path / "classifier.json")["provenance"]["device"] == torch.cuda.get_device_name(card)

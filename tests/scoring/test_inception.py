@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cleanfid.fid import frechet_distance
 from stand_in import KEPT, StandIn, install_stand_in, save_stand_in
 from test_measures import trained  # noqa: F401  (a fixture)
 
@@ -33,8 +34,8 @@ def test_the_inception_path_end_to_end_on_a_stand_in(stand_in, trained, tmp_path
     spec, folder, _ = trained
     how = ScoringSpec(network="inception", num_samples=200, splits=2, inception_sha256=sha256)
     classifier = tmp_path / "classifier"
-    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how, classifier, 1)
-    scoring.score_run(spec, how, folder, classifier, 1)
+    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how, classifier)
+    scoring.score_run(spec, how, folder, classifier)
     found = json.loads((folder / "scores.json").read_text())
     # By hand: the network's own module, in float64 from there on.
     network = StandIn()
@@ -55,7 +56,7 @@ def test_the_inception_path_end_to_end_on_a_stand_in(stand_in, trained, tmp_path
     reference = scores.moments(outputs(real)[1])
     small = slice(0, 40)  # clean-fid's own distance, on as many dimensions as take a second
     part = scores.FrechetReference(reference[0][small], reference[1][small, small])
-    by_cleanfid = scores.frechet_distance(scores.moments(features[:, small]), (reference[0][small], reference[1][small, small]))
+    by_cleanfid = frechet_distance(*scores.moments(features[:, small]), reference[0][small], reference[1][small, small])
     assert part.distance(features[:, small]) == pytest.approx(by_cleanfid, rel=1e-6)
     whole = scores.FrechetReference(*reference).distance(features)
     expected = []

@@ -55,7 +55,7 @@ def test_a_classifier_judges_images_without_labels(root, tmp_path):  # noqa: F81
     assert judge.key == f"lsun_bedrooms16-by-cifar10-{judge.digest()}"
     assert set(judge.numerics) == {"classifier", "dataset:cifar10", "dataset:lsun_bedrooms"}
     for what, name in ((plain, "plain"), (judge, "judge")):
-        scoring.make_classifier(what, how(), tmp_path / name, 1)
+        scoring.make_classifier(what, how(), tmp_path / name)
     # The training is the same: the same bytes.
     weights = [(tmp_path / name / "classifier.safetensors").read_bytes() for name in ("plain", "judge")]
     assert weights[0] == weights[1]
@@ -76,7 +76,7 @@ def test_a_classifier_judges_images_without_labels(root, tmp_path):  # noqa: F81
     assert "judged_sha256" not in known[0]["provenance"]
     # Runs on bedrooms are scored by it, those on CIFAR-10 are not.
     spec, folder = trained_run(tmp_path, **{"dataset": BEDROOMS.model_dump(exclude_none=True), "method.batch_size": 4})
-    scoring.score_run(spec, how(), folder, tmp_path / "judge", 1)
+    scoring.score_run(spec, how(), folder, tmp_path / "judge")
     assert read_json(folder / "scores.json")["classifier_score"] >= 1
     with pytest.raises(WganlibError, match=r"plain: the classifier of .*cifar10.*, expected that of .*lsun_bedrooms"):
         scoring.load_classifier(tmp_path / "plain", spec)
@@ -84,7 +84,7 @@ def test_a_classifier_judges_images_without_labels(root, tmp_path):  # noqa: F81
     with pytest.raises(WganlibError, match=r"judge: the classifier of .*lsun_bedrooms.*, expected that of .*cifar10"):
         scoring.load_classifier(tmp_path / "judge", other)
     with pytest.raises(WganlibError, match=r"'coverage' asks for classes of 'lsun_bedrooms', but .* tells those of 'cifar10'"):
-        scoring.score_run(spec, how(measures=("coverage",)), folder, tmp_path / "judge", 1)
+        scoring.score_run(spec, how(measures=("coverage",)), folder, tmp_path / "judge")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(judged, words):
 @pytest.fixture(scope="module")
 def digits_classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
-    scoring.make_classifier(ClassifierSpec(dataset=DIGITS, epochs=2, seed=0), how(), folder, 1)
+    scoring.make_classifier(ClassifierSpec(dataset=DIGITS, epochs=2, seed=0), how(), folder)
     return folder
 
 
@@ -119,11 +119,11 @@ def test_a_run_on_some_digits_is_scored_by_the_classifier_of_all(digits_classifi
     spec, folder = trained_run(tmp_path, **{"dataset.train_limit": 100})
     assert spec.dataset == limited
     _, reference = scoring.load_classifier(digits_classifier, spec)
-    np.testing.assert_array_equal(reference[0], scoring.load_classifier(digits_classifier, make_spec())[1][0])
-    scoring.score_run(spec, how(measures=("coverage", "kernel_distance", "similarity")), folder, digits_classifier, 1)
+    np.testing.assert_array_equal(reference.root, scoring.load_classifier(digits_classifier, make_spec())[1].root)
+    scoring.score_run(spec, how(measures=("coverage", "kernel_distance", "similarity")), folder, digits_classifier)
     # Measures compare with all digits.
     assert len(scoring.Scorer(spec, how(), digits_classifier).data.train) == 1437
-    scoring.make_classifier(ClassifierSpec(dataset=limited, epochs=1, seed=0), how(), tmp_path / "limited", 1)
+    scoring.make_classifier(ClassifierSpec(dataset=limited, epochs=1, seed=0), how(), tmp_path / "limited")
     for run in (spec, make_spec()):
         with pytest.raises(WganlibError, match=r"limited: the classifier of .*train_limit.*, expected that of"):
             scoring.load_classifier(tmp_path / "limited", run)
@@ -132,11 +132,11 @@ def test_a_run_on_some_digits_is_scored_by_the_classifier_of_all(digits_classifi
 def test_snapshots_and_the_untrained_generator_get_all_scores_where_asked(digits_classifier, tmp_path):
     spec, folder = trained_run(tmp_path, snapshots=(1, 2), **{"method.generator_ema": 0.9})
     names = ("kernel_distance", "similarity", "coverage")
-    scoring.score_run(spec, how(measures=names), folder, digits_classifier, 1)
+    scoring.score_run(spec, how(measures=names), folder, digits_classifier)
     plain = read_json(folder / "scores.json")
     assert "untrained" not in plain
     assert all(set(found) == set(COLUMNS["classifier"][:4]) for found in plain["snapshots"].values())
-    scoring.score_run(spec, how(measures=names, snapshot_measures=True), folder, digits_classifier, 1)
+    scoring.score_run(spec, how(measures=names, snapshot_measures=True), folder, digits_classifier)
     full = read_json(folder / "scores.json")
     assert full["snapshots"]["2"] == {name: plain[name] for name in (*COLUMNS["classifier"][:4], "measures")}
     assert full["snapshots"]["1"]["measures"].keys() == plain["measures"].keys()
@@ -162,9 +162,9 @@ def test_snapshots_and_the_untrained_generator_get_all_scores_where_asked(digits
 
 def test_inception_scores_snapshots_and_the_untrained_generator(stand_in, digits_classifier, tmp_path):  # noqa: F811
     asked = how(network="inception", inception_sha256=stand_in[1], snapshot_measures=True)
-    scoring.make_classifier(ClassifierSpec(dataset=DIGITS, epochs=1, seed=0), asked, tmp_path / "c", 1)
+    scoring.make_classifier(ClassifierSpec(dataset=DIGITS, epochs=1, seed=0), asked, tmp_path / "c")
     spec, folder = trained_run(tmp_path, snapshots=(1, 2))
-    scoring.score_run(spec, asked, folder, tmp_path / "c", 1)
+    scoring.score_run(spec, asked, folder, tmp_path / "c")
     found = read_json(folder / "scores.json")
     assert set(found["snapshots"]["1"]) == set(found["untrained"]) == {*COLUMNS["classifier"][:4], *INCEPTION_COLUMNS}
     assert found["snapshots"]["2"]["inception_score"] == found["inception_score"]
@@ -176,7 +176,7 @@ def test_a_diverged_run_s_missing_snapshots_fail_and_its_untrained_generator_is_
     spec, folder = trained_run(tmp_path, snapshots=(1, 6), log_every=2, **changes)
     assert not (folder / "snapshots/6.safetensors").exists()
     asked = how(measures=("similarity",), snapshot_measures=True)
-    scoring.score_run(spec, asked, folder, digits_classifier, 1)
+    scoring.score_run(spec, asked, folder, digits_classifier)
     found = read_json(folder / "scores.json")
     assert (found["outcome"], found["measures"]) == ("diverged", None)
     assert found["snapshots"]["6"] == COLUMNS["classifier"].named(scoring.FAILED) | {"measures": None}
@@ -196,10 +196,10 @@ def test_snapshots_of_text_have_measures_where_asked(tmp_path):
     runs.train(spec, tmp_path, device="cpu")
     folder = tmp_path / "runs" / spec.key
     asked = how(network="none", measures=("ngrams",))
-    scoring.score_run(spec, asked, folder, None, 1)
+    scoring.score_run(spec, asked, folder, None)
     plain = read_json(folder / "scores.json")
     assert set(plain) == {"outcome", "measures", "lines", "scoring", "classifier", "run"}
-    scoring.score_run(spec, asked.model_copy(update={"snapshot_measures": True}), folder, None, 1)
+    scoring.score_run(spec, asked.model_copy(update={"snapshot_measures": True}), folder, None)
     full = read_json(folder / "scores.json")
     assert set(full) - set(plain) == {"untrained", "snapshots"}
     assert full["snapshots"].keys() == {"1", "3"}

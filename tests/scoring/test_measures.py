@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cleanfid.fid import frechet_distance
 from conftest import make_data, make_spec
 from scipy.optimize import linprog
 from test_architectures import CONSTRAINTS, small_spec
@@ -90,7 +91,7 @@ def test_the_frechet_distance_from_features_is_clean_fid_s_and_zero_to_itself(co
     expected = ((features.mean(0) - real.mean(0)) ** 2).sum() + np.trace(covariance + scores.moments(real)[1]) - 2 * roots
     assert reference.distance(features) == pytest.approx(expected, rel=1e-6)
     if count == 40:
-        by_cleanfid = scores.frechet_distance(scores.moments(features), scores.moments(real))
+        by_cleanfid = frechet_distance(*scores.moments(features), *scores.moments(real))
         assert reference.distance(features) == pytest.approx(by_cleanfid, rel=1e-6)
     assert reference.distance(real) == pytest.approx(0, abs=1e-8)
     assert reference.standard_error(features, 10, random) > 0
@@ -254,7 +255,7 @@ def trained(tmp_path_factory):
     runs.train(spec, results, device="cpu")
     folder = results / "classifiers/c"
     plain = ScoringSpec(network="classifier", num_samples=200, splits=2)
-    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=2, seed=0), plain, folder, 1)
+    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=2, seed=0), plain, folder)
     return spec, results / "runs" / spec.key, folder
 
 
@@ -262,7 +263,7 @@ def test_a_run_is_measured_with_errors_and_counts(trained):
     spec, folder, classifier = trained
     names = ("kernel_distance", "similarity", "coverage")
     how = ScoringSpec(network="classifier", num_samples=200, splits=2, measures=names)
-    scoring.score_run(spec, how, folder, classifier, 1)
+    scoring.score_run(spec, how, folder, classifier)
     found = json.loads((folder / "scores.json").read_text())["measures"]
     assert set(found) == {
         "kernel_classifier_distance",
@@ -285,7 +286,7 @@ def test_last_weights_are_scored_where_asked(trained):
     values = {}
     for weights in (None, "last"):
         how = ScoringSpec(network="classifier", num_samples=200, splits=2, weights=weights)
-        scoring.score_run(spec, how, folder, classifier, 1)
+        scoring.score_run(spec, how, folder, classifier)
         values[weights] = json.loads((folder / "scores.json").read_text())["classifier_score"]
     assert values[None] != values["last"]
 
@@ -301,7 +302,7 @@ def test_another_batch_size_or_order_gives_the_same_scores(trained):
         probabilities, features = classifiers.outputs(network, (images[order[i : i + size]] for i in range(0, 300, size)))
         return [
             scores.inception_formula(probabilities, 1)[0],
-            scores.frechet_distance(scores.moments(features), reference),
+            reference.distance(features),
             scores.kernel_distance(features, features[:100] + 1).value if order[0] == 0 else None,
             scores.mode_coverage(probabilities, shares / shares.sum(), 2, np.random.default_rng(0)).divergence.value,
         ]
@@ -340,7 +341,7 @@ def test_points_and_text_have_their_own_measures(tmp_path, monkeypatch):
         assert runs.train(spec, tmp_path, device="cpu") == "ok"
         how = ScoringSpec(network="none", num_samples=40, splits=2, batch_size=20, measures=measures)
         folder = tmp_path / "runs" / spec.key
-        scoring.score_run(spec, how, folder, None, 1)
+        scoring.score_run(spec, how, folder, None)
         found = json.loads((folder / "scores.json").read_text())
         assert set(found["measures"]) == wanted
         assert {name for name in wanted if not name.endswith("_held_out")} <= set(WORST)

@@ -112,8 +112,8 @@ def test_progress_shows_one_noise_through_generators_of_whole_batches(tmp_path):
     """The generator has batch norm: rows of ten alone would have other statistics."""
     spec, folder = trained_run(tmp_path, snapshots=(1,))
     assert any("batch" in type(module).__name__.lower() for module in build_generator(spec, stream(0, "init")).modules())
-    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how(), tmp_path / "c", 1)
-    scoring.score_run(spec, how(), folder, tmp_path / "c", 1)
+    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how(), tmp_path / "c")
+    scoring.score_run(spec, how(), folder, tmp_path / "c")
     found = tiles(pixels(folder / "progress.png"), 16)
     assert [len(row) for row in found] == [10, 10, 10]
     generators = [
@@ -134,8 +134,8 @@ def test_progress_shows_one_noise_through_generators_of_whole_batches(tmp_path):
 def test_a_diverged_run_shows_the_rows_that_it_has(tmp_path):
     huge = {"method.generator_optimizer": HUGE, "method.critic_optimizer": HUGE, "generator_iterations": 6, "log_every": 2}
     spec, folder = trained_run(tmp_path, snapshots=(1, 6), **huge)
-    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how(), tmp_path / "c", 1)
-    scoring.score_run(spec, how(), folder, tmp_path / "c", 1)
+    scoring.make_classifier(ClassifierSpec(dataset=spec.dataset, epochs=1, seed=0), how(), tmp_path / "c")
+    scoring.score_run(spec, how(), folder, tmp_path / "c")
     assert len(tiles(pixels(folder / "progress.png"), 16)) == 3  # untrained, the snapshot at 1, the end
 
 
@@ -143,7 +143,7 @@ def test_text_runs_show_lines(tmp_path):
     spec = text_spec(snapshots=[2])
     runs.train(spec, tmp_path, device="cpu")
     folder = tmp_path / "runs" / spec.key
-    scoring.score_run(spec, how(network="none", measures=("ngrams",)), folder, None, 1)
+    scoring.score_run(spec, how(network="none", measures=("ngrams",)), folder, None)
     lines = read_json(folder / "scores.json")["lines"]
     symbols = bytes.fromhex(read_json(folder / "provenance.json")["symbols"])
     made = sample(runs.load_generator(folder, spec), spec, 64, 30, stream(spec.seed, "scoring"))

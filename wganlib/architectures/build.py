@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from wganlib.architectures.modules import Linear, Stack, Weights
+from wganlib.architectures.modules import Stack, Weights
 from wganlib.architectures.nodes import Architecture
 from wganlib.datasets import DataShape
 from wganlib.streams import stream as random_stream
@@ -55,14 +55,12 @@ def spectrally_normalize(critic: nn.Module, stream: torch.Generator) -> None:
 
 
 def critic_parameter_groups(critic: nn.Module, l2: float) -> list[dict[str, Any]]:
-    """Optimiser groups that add the gradient of l2/2 * |w|^2 to all parameters but the biases of linear layers.
+    """Optimiser groups that add the gradient of l2/2 * |w|^2 to weights and norms' scales: not to biases and norms' offsets.
 
-    igul222/nn leaves out the variables whose name ends in ".b", which are those; biases of convolutions, scales and
-    offsets of norms are included (protocol of the random architectures).
+    igul222/nn means to leave out the variables whose name ends in ".b": the biases of all layers and the offsets of norms. Read
+    to the letter it leaves out none, as TensorFlow's names end in ":0" (protocol of the random architectures).
     """
-    exempt = {id(m.bias) for m in critic.modules() if isinstance(m, Linear)}
-    parameters = list(critic.parameters())
-    return [
-        {"params": [p for p in parameters if id(p) not in exempt], "weight_decay": l2},
-        {"params": [p for p in parameters if id(p) in exempt], "weight_decay": 0.0},
-    ]
+    named = list(critic.named_parameters())
+    decayed = [p for name, p in named if not name.endswith((".bias", ".offset"))]
+    exempt = [p for name, p in named if name.endswith((".bias", ".offset"))]
+    return [{"params": decayed, "weight_decay": l2}, {"params": exempt, "weight_decay": 0.0}]

@@ -13,27 +13,21 @@ from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 
-PARTS = {"train": 60_000, "t10k": 10_000}
-
 
 def load_mnist(spec: DatasetSpec) -> Dataset:
-    """Training and test digits [N, 1, 28, 28] with labels."""
-    parts = [read_idx(_find(f"{p}-{kind}"), dims) for p in PARTS for kind, dims in (("images-idx3", 3), ("labels-idx1", 1))]
-    for images, labels in ((parts[0], parts[1]), (parts[2], parts[3])):
-        if len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max(initial=0) > 9:
-            raise WganlibError(
-                f"mnist: found {len(images)} images of {images.shape[1:]} and {len(labels)} labels up to "
-                f"{labels.max(initial=0)}, expected as many labels as images of 28x28, labels 0 to 9: fetch the files again"
-            )
-    train, train_labels, test, test_labels = parts
-    return Dataset(
-        tensor(train).unsqueeze(1),
-        tensor(train_labels).long(),
-        tensor(test).unsqueeze(1),
-        tensor(test_labels).long(),
-        scaled(spec.scaling_used, spec.image_size),
-        digest(*parts),
-    )
+    """Digits [N, 1, 28, 28] of the training files with labels; the last sixth, 10,000 digits, is held out.
+
+    So the WGAN-GP authors' code splits them; the test files are not read.
+    """
+    images, labels = read_idx(_find("train-images-idx3"), 3), read_idx(_find("train-labels-idx1"), 1)
+    if len(images) != len(labels) or images.shape[1:] != (28, 28) or labels.max(initial=0) > 9:
+        raise WganlibError(
+            f"mnist: found {len(images)} images of {images.shape[1:]} and {len(labels)} labels up to "
+            f"{labels.max(initial=0)}, expected as many labels as images of 28x28, labels 0 to 9: fetch the files again"
+        )
+    count, pixels, classes = len(images) * 5 // 6, tensor(images).unsqueeze(1), tensor(labels).long()
+    preprocess = scaled(spec.scaling_used, spec.image_size)
+    return Dataset(pixels[:count], classes[:count], pixels[count:], classes[count:], preprocess, digest(images, labels))
 
 
 def _find(stem: str) -> Path:

@@ -42,8 +42,6 @@ def _bedrooms(part: str) -> Source:
 MNIST = (
     _mnist("train-images-idx3", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
     _mnist("train-labels-idx1", "d53e105ee54ea40749a09fcbcd1e9432"),
-    _mnist("t10k-images-idx3", "9fb629c4189551a2d022fa330f9573f3"),
-    _mnist("t10k-labels-idx1", "ec29112dd5afa0611ce80d1b7f02629c"),
 )
 # No published checksum; this one is the same in ten independent readers of the file.
 TINY_IMAGENET = (

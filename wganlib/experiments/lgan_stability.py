@@ -56,13 +56,11 @@ def measured(curve: pd.DataFrame) -> tuple[float, float, float]:
     return wander / size, noise / size, float(slope * (steps[-1] - steps[0])) / size
 
 
-def smoothed(values: Array, share: float, least: int) -> Array:
-    """Values [n] after a Savitzky-Golay filter of order 2 over a share of them, at least `least`."""
-    window = max(int(len(values) * share), least)
+def smoothed(values: Array, share: float) -> Array:
+    """Values [n] after a Savitzky-Golay filter of order 1 over a share of them, made odd (Zhou et al. 2019, code)."""
+    window = int(len(values) * share)
     window += 1 - window % 2
-    if len(values) < window or window < 3:
-        return values
-    result: Array = savgol_filter(values, window, 2)
+    result: Array = savgol_filter(values, window, 1) if window > 1 else values
     return result
 
 
@@ -130,7 +128,7 @@ def _ratios(findings: Findings, result: dict[str, dict[int, tuple[float, float, 
 def _pictures(tables: Tables) -> list[Picture]:
     """Figure 6, a panel an objective; then the offsets of all in units of their gaps."""
     data, weight = str(trained(tables)["data"].iloc[0]), str(tables.settings["figure_weight"])
-    share, least = float(tables.settings["smoothed_share"]), int(tables.settings["least_window"])
+    share = float(tables.settings["smoothed_share"])
     objectives = tables.options("objective")
     curves = {o: _curves(tables, data, o, weight) for o in objectives}
     drawn, axes = figure(3.6, 3, 2, sharex=True)
@@ -142,7 +140,7 @@ def _pictures(tables: Tables) -> list[Picture]:
                 if place == 0:
                     panel.plot(steps, values, color=colour, linewidth=0.5, alpha=0.35)
                 label = name if place == 0 else None
-                panel.plot(steps, smoothed(values, share, least), color=colour, linestyle=dashes, linewidth=1.1, label=label)
+                panel.plot(steps, smoothed(values, share), color=colour, linestyle=dashes, linewidth=1.1, label=label)
         panel.set_title(objective)
     for panel in axes[-1]:
         panel.set_xlabel("generator iteration")

@@ -179,12 +179,14 @@ class MethodSpec(Part):
     batch_size: Annotated[int, Field(ge=2)]
     generator_batch_size: Annotated[int, Field(ge=2)]
     critic_l2: NonNegativeFloat = 0.0
-    """Rate of the L2 term added to the critic's loss: rate times half the squared weights, linear biases left out."""
+    """Rate of the L2 term added to the critic's loss: rate times half the squared weights, without biases and offsets."""
     critic_warmup: CriticWarmup | None = None
     generator_ema: Decay | None = None
     """Decay of the exponential moving average of the generator's weights, with which samples are made."""
     generator_sub_batches: PositiveInt | None = None
     """Generated batches are made in so many equal parts, over each of which batch norm averages."""
+    critic_sub_batches: PositiveInt | None = None
+    """The critic sees real and generated batches in so many equal parts, over each of which its batch norm averages."""
     auxiliary: Auxiliary | None = None
 
     @field_validator("objective")
@@ -194,11 +196,12 @@ class MethodSpec(Part):
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:
-        parts = self.generator_sub_batches or 1
-        for name in ("batch_size", "generator_batch_size"):
-            size = getattr(self, name)
-            if size % parts or size // parts < 2:
-                raise ValueError(f"{name} ({size}) must be a multiple of generator_sub_batches ({parts}), at least twice it")
+        for option in ("generator_sub_batches", "critic_sub_batches"):
+            parts = getattr(self, option) or 1
+            for name in ("batch_size", "generator_batch_size"):
+                size = getattr(self, name)
+                if size % parts or size // parts < 2:
+                    raise ValueError(f"{name} ({size}) must be a multiple of {option} ({parts}), at least twice it")
         buffer = self.constraint.buffer if isinstance(self.constraint, GradientPenalty) else None
         if buffer and buffer.size >= self.batch_size:
             raise ValueError(

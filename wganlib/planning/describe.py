@@ -52,6 +52,8 @@ def settings(spec: Spec) -> str:
         )
     if method.critic_l2:
         parts.append(f"L2 {method.critic_l2:g}")
+    if method.generator_sub_batches or method.critic_sub_batches:
+        parts.append(f"batch norm over {method.generator_sub_batches or method.critic_sub_batches} parts of a batch")
     if method.generator_ema:
         parts.append(f"averaged weights (decay {method.generator_ema:g})")
     parts.append(f"{spec.generator_iterations:,} iterations")

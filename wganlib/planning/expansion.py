@@ -43,11 +43,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What specs of an experiment may refer to: the scale's data and width, and the methods' settings by name."""
+    """What specs of an experiment may refer to: the scale's data, width and threads, and the methods' settings by name."""
 
     methods: Mapping[str, Partial]
     dataset: Partial
     width: float
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def expand(params: ExperimentParams, scale: ExperimentScale, around: Surrounding
                 labels: dict[str, Label] = ({"architecture": label, **factors} if factors else {}) | {
                     axis: option for axis, (option, _) in zip(axes, chosen, strict=True)
                 }
-                value = _merged(group, scale, name, chosen, list(axes)) | {"seed": seed}
+                threads = {} if params.stacked else {"threads": around.threads}
+                value = threads | _merged(group, scale, name, chosen, list(axes)) | {"seed": seed}
                 place = f"{where}: {name} {' '.join(option for option, _ in chosen)}".rstrip()
                 for spec, tried in _specs(value, scale.grid, group.random_set, factors, around, place):
                     yield Entry(spec, name, labels | tried)
@@ -190,6 +192,9 @@ def _specs(
         value["architecture"] = architecture.model_dump(mode="json", exclude_none=True)
         if factors["critic_normalized"]:
             method["critic_l2"] = drawn.critic_l2_when_normalized
+        if drawn.sub_batches > 1:
+            method |= {"generator_sub_batches": drawn.sub_batches} if architecture.generator_normalization == "batch" else {}
+            method |= {"critic_sub_batches": drawn.sub_batches} if architecture.critic_normalization == "batch" else {}
     if grid is None:
         yield parse(Spec, value, where), {}
         return

@@ -24,6 +24,8 @@ class RandomSet(Part):
     """The group's runs are of as many of Table 1's architectures as the scale says (Gulrajani et al. 2017)."""
 
     critic_l2_when_normalized: NonNegativeFloat = 0.0
+    sub_batches: PositiveInt = 1
+    """Equal parts of a batch over each of which batch norm averages: the development code always splits over two devices."""
 
 
 class Grid(Part):

@@ -79,7 +79,7 @@ class Plan:
         if data.shape.kind != "images" or self.scoring_of(run).network == "none":
             return None
         whole = data.model_copy(update={"train_limit": None})
-        value = {"dataset": judge or whole, **budget.model_dump(exclude_none=True)}
+        value = {"dataset": judge or whole, "threads": self.params.threads, **budget.model_dump(exclude_none=True)}
         return ClassifierSpec(**value | ({"judged": whole} if judge else {}))
 
     def classifiers(self) -> dict[str, ClassifierSpec]:
@@ -131,7 +131,8 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
     published = parse(Published, read_yaml(params / "published.yaml"), str(params / "published.yaml"))
     plan = Plan(scale, scale_params, methods, published)
     settings = {name: method.settings.model_dump(mode="json", exclude_none=True) for name, method in methods.items()}
-    around = Surroundings(settings, scale_params.dataset.model_dump(mode="json", exclude_none=True), scale_params.width)
+    data = scale_params.dataset.model_dump(mode="json", exclude_none=True)
+    around = Surroundings(settings, data, scale_params.width, scale_params.threads)
     folder = _Folder(params / "experiments", scale, scale_paths, around)
     for name in folder.names():
         where, read = str(folder.paths[name]), folder.params[name]

@@ -126,11 +126,10 @@ class LganFig13(Part):
 
 
 class LganStability(Part):
-    """The penalty weight of the figure, and the window of its smoothing: a share of the points, at least so many."""
+    """The penalty weight of the figure, and the window of its smoothing, a share of the points."""
 
     figure_weight: str
     smoothed_share: Share
-    least_window: PositiveInt
 
 
 class LganTable1(Part):

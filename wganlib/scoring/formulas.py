@@ -1,14 +1,12 @@
 """Scores as pure functions of arrays; float64 throughout."""
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgWarning
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -36,41 +34,11 @@ def moments(features: Array) -> tuple[Array, Array]:
     return values.mean(axis=0), np.cov(values, rowvar=False)
 
 
-def frechet_distance(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
-    """Squared Fréchet distance between two Gaussians given by (mean, covariance); clean-fid's function.
-
-    Where its matrix root is not real to rounding, as for samples far outside of the data's range, the trace of the root is
-    taken from the eigenvalues of a symmetric matrix that has the same ones.
-    """
-    from cleanfid.fid import frechet_distance as cleanfid_frechet_distance
-
-    with warnings.catch_warnings():
-        # clean-fid 0.1.35 calls sqrtm(disp=...), which scipy 1.17 still takes but announces to drop.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # Samples of a collapsed generator have a singular covariance; clean-fid checks the root and regularises where it must.
-        warnings.simplefilter("ignore", LinAlgWarning)
-        try:
-            return float(cleanfid_frechet_distance(first[0], first[1], second[0], second[1]))
-        except ValueError:
-            values, vectors = np.linalg.eigh(second[1])
-            root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-            roots = np.sqrt(np.clip(np.linalg.eigvalsh(root @ first[1] @ root), 0, None))
-            return float(((first[0] - second[0]) ** 2).sum() + np.trace(first[1]) + np.trace(second[1]) - 2 * roots.sum())
-
-
-def frechet_standard_error(
-    features: Array, reference: tuple[Array, Array], resamples: int, generator: np.random.Generator
-) -> float:
-    """Bootstrap standard error of the Fréchet distance of features [N, D] to reference moments."""
-    count = len(features)
-    values = [frechet_distance(moments(features[generator.integers(count, size=count)]), reference) for _ in range(resamples)]
-    return float(np.std(values, ddof=1))
-
-
 class FrechetReference:
-    """Moments to which squared Fréchet distances are measured from features directly, cheaper than by `frechet_distance`.
+    """Moments of real features, to which squared Fréchet distances between Gaussians are measured (Heusel et al. 2017).
 
-    The trace of (S R)^(1/2) is the sum of the singular values of the centred features times R^(1/2), over sqrt(N - 1).
+    The root of the reference's covariance R is taken once: the trace of (S R)^(1/2) is the sum of the singular values of the
+    centred features times R^(1/2), over sqrt(N - 1).
     """
 
     def __init__(self, mean: Array, covariance: Array):

@@ -1,4 +1,4 @@
-"""Scores by the Inception network: Inception Score, Fréchet and kernel Inception distance, from one pass over the samples."""
+"""Scores by the Inception network: Inception Score, Fréchet and kernel Inception distance, of a generator's samples."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,11 +65,10 @@ class InceptionScorer:
         except (OSError, SafetensorError, KeyError) as error:
             raise WganlibError(f"{path}: has no Inception reference ({error}); delete the folder and make it anew") from None
 
-    def scores(self, batches: Iterable[Tensor], seed: int) -> dict[str, float | None]:
-        """All scores of images given in batches, by the names in INCEPTION_COLUMNS."""
+    def scores(self, probabilities: Array, features: Array, seed: int) -> dict[str, float | None]:
+        """All scores of images by the network's outputs of them, by the names in INCEPTION_COLUMNS."""
         assert self.reference is not None
         assert self.kernel_reference is not None
-        probabilities, features = self.outputs(batches)
         mean, std = formulas.inception_formula(probabilities, self.scoring.splits)
         random = np.random.default_rng(seed)
         distance = self.reference.distance(features)

@@ -27,7 +27,7 @@ from wganlib.scoring.inception_scorer import INCEPTION_COLUMNS, InceptionScorer
 from wganlib.scoring.measures import Samples, measure
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
-from wganlib.streams import stream
+from wganlib.streams import settle, stream
 from wganlib.training import runs
 from wganlib.training.generated_samples import sample
 from wganlib.training.networks import build_generator
@@ -64,7 +64,7 @@ FAILED = Score(1.0, 0.0, None, None)
 """What `scores.json` holds of a generator that diverged or ran out of memory; `judging.failures` says how it counts."""
 
 
-def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, threads: int, device: torch.device = CPU) -> None:
+def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, device: torch.device = CPU) -> None:
     """Train a data set's classifier and write its weights, the reference moments of the training part and its description.
 
     The reference holds every training image once. The description gives the held-out accuracy, and the scores of real
@@ -72,16 +72,16 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
     runs, its moments of the training part and its scores of the same images stand beside the classifier's. All but weights
     and accuracy are of the judged data set's images, where the spec names one.
     """
-    torch.set_num_threads(threads)
-    torch.set_deterministic_debug_mode("warn")
+    settle(spec.threads)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     learnt = load_images(spec.dataset)
     network, accuracy = classifiers.train(spec, learnt, device)
     images = load_images(spec.judged) if spec.judged else learnt
     draws = stream(spec.seed, "scoring")
     _, features = classifiers.outputs(network, _whole(images, scoring.batch_size, draws))
-    reference = formulas.moments(features)
-    moments = {"mean": torch.from_numpy(reference[0]), "covariance": torch.from_numpy(reference[1])}
+    mean, covariance = formulas.moments(features)
+    reference = formulas.FrechetReference(mean, covariance)
+    moments = {"mean": torch.from_numpy(mean), "covariance": torch.from_numpy(covariance)}
     scorer = None
     if scoring.network == "inception":
         scorer = InceptionScorer(scoring, spec.dataset.shape.low, device)
@@ -89,7 +89,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
 
     def scored(batches: list[Tensor]) -> dict[str, float | None]:
         score = _scored(*classifiers.outputs(network, batches), reference, scoring, spec.seed)
-        return _named(score) | (scorer.scores(batches, spec.seed) if scorer else {})
+        return _named(score) | (scorer.scores(*scorer.outputs(batches), spec.seed) if scorer else {})
 
     def real(part: Tensor) -> dict[str, float | None]:
         repeated = torch.arange(len(part)).repeat(-(-scoring.num_samples // len(part)))
@@ -109,7 +109,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, th
         "real_training_images": real(images.train),
         "real_held_out_images": real(images.test),
         "uniform_noise": noise(),
-        "provenance": provenance(device, threads, learnt.sha256, started, time.perf_counter() - clock)
+        "provenance": provenance(device, spec.threads, learnt.sha256, started, time.perf_counter() - clock)
         | ({"judged_sha256": images.sha256} if spec.judged else {}),
     }
     stop_if_orphaned()
@@ -130,7 +130,6 @@ def score_run(
     scoring: ScoringSpec,
     folder: Path,
     classifier_folder: Path | None,
-    threads: int,
     device: torch.device = CPU,
 ) -> None:
     """Score a run's trained generator, its snapshots and its untrained generator.
@@ -153,8 +152,7 @@ def score_run(
             "'inception', other data by 'none' and measures"
         )
     runs.check_spec(folder, spec)
-    torch.set_num_threads(threads)
-    torch.set_deterministic_debug_mode("warn")
+    settle(spec.threads)
     outcome = read_json(folder / "provenance.json")["outcome"]
     generators = _generators(spec, scoring, folder, outcome, device)
     scorer = Scorer(spec, scoring, classifier_folder, device)
@@ -204,6 +202,14 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str, de
     return Generators(untrained.eval().to(device), snapshots, trained.to(device))
 
 
+class Pass(NamedTuple):
+    """What one pass over a generator's samples gives: the first of them, for measures, and what the networks make of all."""
+
+    examples: Tensor
+    classified: Outputs | None
+    inception: Outputs | None
+
+
 class Scorer:
     """What scores a run's generators, loaded once for all of them: the classifier, Inception, the data that measures need."""
 
@@ -227,39 +233,45 @@ class Scorer:
 
     def scores(self, generator: nn.Module | None, measured: bool = True) -> dict[str, Any]:
         """The networks' scores of a generator and its measures; without a generator, those of a failure."""
-        scores, outputs = self.classified(generator)
-        generator = None if None in scores.values() else generator
-        scores |= self._inception_scores(generator)
+        seen = None if generator is None else self._pass(generator, measured)
+        scores = _named(FAILED) if self.network else {}
+        if self.inception:
+            scores |= dict.fromkeys(INCEPTION_COLUMNS, None) | COLUMNS["inception"].named(FAILED)
+        if seen and seen.classified:
+            scores |= _named(_scored(*seen.classified, self.reference, self.scoring, self.spec.seed))
+        if seen and self.inception and seen.inception:
+            scores |= self.inception.scores(*seen.inception, self.spec.seed)
         if self.scoring.measures and measured:
-            scores["measures"] = None if generator is None else self._measured(self.scoring.measures, generator, outputs)
+            scores["measures"] = self._measured(self.scoring.measures, seen) if seen else None
         return scores
 
-    def classified(self, generator: nn.Module | None) -> tuple[dict[str, Any], Outputs | None]:
-        """The classifier's scores and outputs of a generator's samples; none where there is no classifier."""
-        if self.network is None:
-            return {}, None
-        if generator is None:
-            return _named(FAILED), None
-        outputs = classifiers.outputs(self.network, _samples(generator, self.spec, self.scoring))
-        return _named(_scored(*outputs, self.reference, self.scoring, self.spec.seed)), outputs
-
-    def _inception_scores(self, generator: nn.Module | None) -> dict[str, Any]:
-        if self.inception is None:
-            return {}
-        if generator is None:
-            return dict.fromkeys(INCEPTION_COLUMNS, None) | COLUMNS["inception"].named(FAILED)
-        return dict(self.inception.scores(_samples(generator, self.spec, self.scoring), self.spec.seed))
-
-    def _measured(self, names: tuple[str, ...], generator: nn.Module, outputs: Outputs | None) -> dict[str, Any] | None:
-        """Measures by their names; None where samples are not finite."""
+    def _pass(self, generator: nn.Module, measured: bool) -> Pass | None:
+        """One pass over a generator's samples; None where one of them, or a feature of one, is not finite."""
+        measured = measured and bool(self.scoring.measures)
         kept = min(self.scoring.num_samples, KEPT_IMAGES) if self.network else self.scoring.num_samples
-        shown = self.scoring.model_copy(update={"num_samples": kept})
-        examples = torch.cat(list(_samples(generator, self.spec, shown)))
-        if not bool(torch.isfinite(examples).all()):
+        examples: list[Tensor] = []
+        classified: list[Outputs] = []
+        inception: list[Outputs] = []
+        if not (self.network or measured):
             return None
-        samples = Samples(examples, self.data, self.spec.dataset, np.random.default_rng(self.spec.seed))
-        if outputs is not None:
-            samples = samples._replace(probabilities=outputs[0], features=outputs[1])
+        for batch in _samples(generator, self.spec, self.scoring):
+            if not bool(torch.isfinite(batch).all()):
+                return None
+            if measured and sum(map(len, examples)) < kept:
+                examples.append(batch)
+            if self.network:
+                classified.append(classifiers.outputs(self.network, [batch]))
+                if not np.isfinite(classified[-1][1]).all():
+                    return None
+            if self.inception:
+                inception.append(self.inception.outputs([batch]))
+        return Pass(torch.cat(examples)[:kept] if examples else torch.empty(0), _joined(classified), _joined(inception))
+
+    def _measured(self, names: tuple[str, ...], seen: Pass) -> dict[str, Any]:
+        """Measures by their names."""
+        samples = Samples(seen.examples, self.data, self.spec.dataset, np.random.default_rng(self.spec.seed))
+        if seen.classified:
+            samples = samples._replace(probabilities=seen.classified[0], features=seen.classified[1])
             if "kernel_distance" in names:
                 samples = samples._replace(reference_features=self.real_features)
         return {name: estimate._asdict() for name, estimate in measure(names, samples).items()}
@@ -311,6 +323,14 @@ def _progress(spec: Spec, scoring: ScoringSpec, generators: Generators, symbols:
     return sheets.progress(moments, spec.dataset.shape, symbols)
 
 
+def _joined(outputs: list[Outputs]) -> Outputs | None:
+    """Probabilities and features of batches, one below the other."""
+    if not outputs:
+        return None
+    probabilities, features = zip(*outputs, strict=True)
+    return np.concatenate(probabilities), np.concatenate(features)
+
+
 def _named(score: Score) -> dict[str, Any]:
     return COLUMNS["classifier"].named(score)
 
@@ -332,8 +352,8 @@ def _stored(folder: Path) -> ClassifierSpec:
     return parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
 
 
-def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tuple[Array, Array]]:
-    """A trained classifier that scores a run, and the reference moments of all training images of the run's data set.
+def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, formulas.FrechetReference]:
+    """A trained classifier that scores a run, and the reference of all training images of the run's data set.
 
     Raises:
         WganlibError: a file is missing or damaged, or the classifier is for another data set, or for a part of it.
@@ -346,7 +366,7 @@ def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, tupl
         )
     try:
         moments = load_file(folder / "reference.safetensors")
-        reference = moments["mean"].numpy(), moments["covariance"].numpy()
+        reference = formulas.FrechetReference(moments["mean"].numpy(), moments["covariance"].numpy())
     except (OSError, SafetensorError, KeyError) as error:
         raise WganlibError(
             f"{folder / 'reference.safetensors'}: not readable ({error}); delete the folder and make it anew"
@@ -361,10 +381,11 @@ def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec, labels: Ten
     yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
 
 
-def _scored(probabilities: Array, features: Array, reference: tuple[Array, Array], scoring: ScoringSpec, seed: int) -> Score:
+def _scored(
+    probabilities: Array, features: Array, reference: formulas.FrechetReference, scoring: ScoringSpec, seed: int
+) -> Score:
     if not (np.isfinite(probabilities).all() and np.isfinite(features).all()):
         return FAILED
     mean, std = formulas.inception_formula(probabilities, scoring.splits)
-    distance = formulas.frechet_distance(formulas.moments(features), reference)
-    error = formulas.frechet_standard_error(features, reference, RESAMPLES, np.random.default_rng(seed))
-    return Score(mean, std, distance, error)
+    error = reference.standard_error(features, RESAMPLES, np.random.default_rng(seed))
+    return Score(mean, std, reference.distance(features), error)

@@ -42,9 +42,10 @@ RECORDS: dict[str, Record] = {
     ),
     "held_out_loss": Record(
         ("training_critic_loss", "held_out_critic_loss"),
-        "the critic's loss after the iteration, penalty included, on the first N training and the first N held-out examples, "
-        "N = min(1000, size of either part), whole batches alone",
+        "the critic's loss after the iteration, penalty included, on the held-out examples, at most 10,000, and on the first "
+        "training examples, no more than of those; whole batches alone",
         "WGAN-GP, Figure 5 (which plots the negative)",
+        2,
     ),
 }
 """In alphabetical order; `wganlib.training.records` and the trainer compute them."""
@@ -53,7 +54,7 @@ RECORDS: dict[str, Record] = {
 class Spec(Part):
     """One training: data set x architecture x method x budget x seed."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     """Of the training itself. Raise it when a change in the code changes the numbers of every run; see `numerics`."""
     files: ClassVar[tuple[str, ...]] = layout.RUN_FILES
     """What its training makes; the spec's own first."""
@@ -72,6 +73,8 @@ class Spec(Part):
     """
     record: tuple[str, ...] | None = None
     """What the history holds beside losses, rows of `RECORDS` in alphabetical order. The training stays as it is."""
+    threads: PositiveInt = 1
+    """CPU threads that its training takes: sums over threads have other last digits."""
 
     @field_validator("record")
     @classmethod
@@ -110,6 +113,10 @@ class Spec(Part):
             for option in ("generator_ema", "generator_sub_batches"):
                 if getattr(method, option) is not None:
                     raise ValueError(f"{option} is for generators with a network, found {getattr(method, option)}: remove it")
+        if method.critic_sub_batches and "batch" not in used:
+            raise ValueError(
+                f"critic_sub_batches ({method.critic_sub_batches}) is for critics with batch norm, found one without: remove it"
+            )
         conditional = getattr(architecture, "conditional", False)
         if method.auxiliary and not conditional:
             raise ValueError(

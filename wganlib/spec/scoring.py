@@ -14,8 +14,8 @@ Network = Literal["classifier", "inception", "none"]
 Measure = Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"]
 
 SCORE_VERSIONS: dict[Network | Measure, int] = {
-    "classifier": 1,
-    "inception": 1,
+    "classifier": 2,
+    "inception": 2,
     "none": 1,
     "kernel_distance": 1,
     "similarity": 2,
@@ -32,8 +32,8 @@ class ClassifierSpec(Part):
     `version`, `resnet_version`: of the small and of the residual network; raise it when its numbers change.
     """
 
-    version: ClassVar[int] = 1
-    resnet_version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    resnet_version: ClassVar[int] = 2
     dataset: DatasetSpec
     epochs: PositiveInt
     seed: Annotated[int, Field(ge=0)]
@@ -41,6 +41,8 @@ class ClassifierSpec(Part):
     """The data set whose images it judges, where that is not the one on whose labels it is trained."""
     resnet_width: PositiveInt | None = None
     """Channels of the first layer of a residual network; a small convolutional network when left out."""
+    threads: PositiveInt = 1
+    """CPU threads that its training takes: sums over threads have other last digits."""
     numerics: dict[str, int] = {}
 
     @model_validator(mode="after")

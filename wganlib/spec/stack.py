@@ -29,7 +29,7 @@ def form(spec: Spec) -> Form:
         constraint.buffer if isinstance(constraint, GradientPenalty) else getattr(constraint, "order", None),
         *(part.canonical() for part in (method.critic_optimizer, method.generator_optimizer)),
         (method.critic_steps, method.batch_size, method.generator_batch_size, method.critic_warmup),
-        (spec.generator_iterations, spec.log_every, spec.snapshots),
+        (spec.generator_iterations, spec.log_every, spec.snapshots, spec.threads),
     )
 
 
@@ -51,7 +51,7 @@ class StackSpec(Part):
             where = f"runs.{index}"
             if run.architecture.family != "toy":
                 raise ValueError(f"{where}: stacks are of toy networks, found {run.architecture.family!r}: train it alone")
-            options = ("auxiliary", "generator_ema", "generator_sub_batches")
+            options = ("auxiliary", "generator_ema", "generator_sub_batches", "critic_sub_batches")
             asked = [option for option in options if getattr(run.method, option) is not None]
             asked += ["critic_l2"] if run.method.critic_l2 else []
             if asked:

@@ -15,8 +15,8 @@ from wganlib.datasets.dataset import Dataset
 from wganlib.errors import WganlibError
 from wganlib.spec.run import RECORDS
 
-COMPARED = 1000
-"""Most examples of either part on which the critic's losses are compared."""
+COMPARED = 10_000
+"""Most held-out examples on which the critic's loss is computed, and training examples beside them."""
 
 
 def columns(record: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -49,22 +49,23 @@ def step_cosine(before: Sequence[Tensor], after: Sequence[Tensor]) -> Tensor:
     return product / (steps * gradients).sqrt()
 
 
-def compared(images: Dataset, batch_size: int) -> int:
-    """How many examples of the training and of the held-out part are compared: as many of both, at most `COMPARED`.
+def compared(images: Dataset, batch_size: int) -> tuple[int, int]:
+    """How many training and how many held-out examples are compared: of the first no more than of the second.
 
     Raises:
         WganlibError: they are fewer than a batch, or the held-out examples are the training examples.
     """
-    held_out = len(images.test)
-    count = min(COMPARED, len(images.train), held_out)
-    if count < batch_size:
+    held_out = min(COMPARED, len(images.test))
+    train = min(held_out, len(images.train))
+    if train < batch_size:
         raise WganlibError(
-            f"record: held_out_loss compares {count} examples (of {len(images.train)} for training and {held_out} held out, "
-            f"at most {COMPARED}), less than one batch of {batch_size}: use a batch_size of at most {count}, or leave it out"
+            f"record: held_out_loss compares {train} examples for training and {held_out} held out (there are "
+            f"{len(images.train)} and {len(images.test)}), less than one batch of {batch_size}: use a batch_size of at most "
+            f"{train}, or leave it out"
         )
-    if torch.equal(images.train[:count], images.test[:count]):
+    if torch.equal(images.train[:train], images.test[:train]):
         raise WganlibError(
             "record: held_out_loss needs held-out examples, but this data set's are those for training, "
             "or both are drawn afresh for every batch: leave it out"
         )
-    return count
+    return train, held_out

@@ -21,6 +21,7 @@ from wganlib.errors import WganlibError, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec
+from wganlib.streams import settle
 from wganlib.training.checkpoints import remove_checkpoint, resume, save_checkpoint, save_snapshot
 from wganlib.training.engine import Engine
 from wganlib.training.member import load_all
@@ -49,7 +50,6 @@ def train(
     results: Path,
     *,
     device: str = "auto",
-    threads: int = 1,
     checkpoint_seconds: float = 30.0,
     stop_after_seconds: float | None = None,
 ) -> str:
@@ -73,9 +73,7 @@ def train(
             check_spec(folder, spec)
             remove_checkpoint(checkpoints)  # of a training that was killed after its last file
             return summary(outcomes_of(folder, spec))
-        torch.set_num_threads(threads)
-        # What `use_deterministic_algorithms` sets, which imports the compiler first and takes seconds.
-        torch.set_deterministic_debug_mode("warn")
+        settle(spec.runs[0].threads)
         data = load_all(spec.runs)
         trainer = StackedTrainer(spec, data, chosen) if isinstance(spec, StackSpec) else Trainer(spec, data[0], chosen)
         devices = resume(trainer, checkpoints, device_name(chosen))
@@ -88,7 +86,7 @@ def train(
             outcomes = ["out_of_memory" if outcome == "ok" else outcome for outcome in trainer.outcomes()]
         hashes = [images.sha256 for images in data]
         stacked = isinstance(spec, StackSpec)
-        known = provenance(chosen, threads, hashes if stacked else hashes[0], started, trainer.seconds)
+        known = provenance(chosen, spec.runs[0].threads, hashes if stacked else hashes[0], started, trainer.seconds)
         known |= {"devices": devices} if len(devices) > 1 else {}
         known |= {name: fact for images in data for name, fact in images.notes.items()}
         known |= {"outcomes": outcomes} if stacked else {"outcome": outcomes[0]}

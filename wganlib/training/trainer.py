@@ -35,7 +35,7 @@ class Trainer(Engine):
         self.critic_ties_examples = "batch" in architectures.normalizations(spec.architecture, spec.dataset.shape, "critic")
         self.member = Member(spec, images, device)
         record = spec.record or ()
-        self.compared = records.compared(images, spec.method.batch_size) if "held_out_loss" in record else 0
+        self.compared = records.compared(images, spec.method.batch_size) if "held_out_loss" in record else None
         super().__init__(
             spec,
             [self.member],
@@ -84,7 +84,7 @@ class Trainer(Engine):
 
     def critic_losses(self, real: Tensor, labels: Tensor | None, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if self.critic_ties_examples:
-            on_real, on_fake = self.critic(real), self.critic(fake)
+            on_real, on_fake = self._on_parts(real), self._on_parts(fake)
         else:
             on_real, on_fake = self.critic(torch.cat([real, fake])).chunk(2)
         loss = critic_loss(self.member.objective, on_real[:, 0], on_fake[:, 0])
@@ -92,6 +92,11 @@ class Trainer(Engine):
         if auxiliary and labels is not None:
             loss = loss + auxiliary.critic_weight * auxiliary_loss(on_real[:, 1:], labels)
         return loss, on_real[:, 0], on_fake[:, 0]
+
+    def _on_parts(self, x: Tensor) -> Tensor:
+        """The critic's values of examples [N, ...], in the sub-batches over each of which its batch norm averages."""
+        parts = self.spec.method.critic_sub_batches or 1
+        return self.critic(x) if parts == 1 else torch.cat([self.critic(part) for part in x.chunk(parts)])
 
     def penalties(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         points = self.member.points(real, fake)
@@ -116,7 +121,7 @@ class Trainer(Engine):
         self._record_moving_averages(True)
         fake = self._generated(count, labels)
         self._record_moving_averages(False)
-        values = self.critic(fake)
+        values = self._on_parts(fake)
         loss = generator_loss(self.member.objective, values[:, 0])
         if method.auxiliary and labels is not None:
             loss = loss + method.auxiliary.generator_weight * auxiliary_loss(values[:, 1:], labels)
@@ -153,12 +158,12 @@ class Trainer(Engine):
         if not self.compared:
             return {}
         images, size, means = self.member.images, self.spec.method.batch_size, {}
-        parts = ((images.train, images.train_labels), (images.test, images.test_labels))
+        parts = ((images.train, images.train_labels, self.compared[0]), (images.test, images.test_labels, self.compared[1]))
         self.critic.eval()  # spectral norm alone differs: no power iteration
-        for column, (examples, labels) in zip(records.columns(("held_out_loss",)), parts, strict=True):
+        for column, (examples, labels, count) in zip(records.columns(("held_out_loss",)), parts, strict=True):
             data = stream(self.spec.seed, "held_out", "cpu", self.iteration, 0)
             noise = stream(self.spec.seed, "held_out", self.device, self.iteration, 1)
-            batches = (slice(start, start + size) for start in range(0, self.compared - size + 1, size))
+            batches = (slice(start, start + size) for start in range(0, count - size + 1, size))
             losses = [self._evaluated(examples[rows], labels[rows], data, noise) for rows in batches]
             means[column] = torch.stack(losses).double().mean()
         self.critic.train()

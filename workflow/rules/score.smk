@@ -15,7 +15,7 @@ rule score:
         "logs/score/{run}.log",
     conda:
         "../envs/wganlib.yaml"
-    threads: PLAN.params.threads
+    threads: lambda wildcards: PLAN.runs[wildcards.run].threads
     resources:
         gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
@@ -29,4 +29,4 @@ rule score:
         ),
     shell:
         "exec python -m wganlib score {params.spec:q} --scoring {params.scoring:q} "
-        "{params.judge} --threads {threads} > {log} 2>&1"
+        "{params.judge} > {log} 2>&1"

@@ -5,7 +5,7 @@ rule classifier:
         "logs/classifier/{classifier}.log",
     conda:
         "../envs/wganlib.yaml"
-    threads: PLAN.params.threads
+    threads: lambda wildcards: CLASSIFIERS[wildcards.classifier].threads
     resources:
         gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
@@ -14,8 +14,7 @@ rule classifier:
             wildcards.classifier
         ).canonical(),
     shell:
-        "exec python -m wganlib classifier {params.spec:q} --scoring {params.scoring:q} "
-        "--threads {threads} > {log} 2>&1"
+        "exec python -m wganlib classifier {params.spec:q} --scoring {params.scoring:q} > {log} 2>&1"
 
 
 # `exec` makes the training a child of Snakemake itself, so that it can tell when Snakemake is gone. Device and checkpoint
@@ -29,13 +28,13 @@ rule train:
     retries: 1
     conda:
         "../envs/wganlib.yaml"
-    threads: PLAN.params.threads
+    threads: lambda wildcards: PLAN.runs[wildcards.run].threads
     resources:
         gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
         spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
     shell:
-        "exec python -m wganlib train {params.spec:q} --threads {threads} > {log} 2>&1"
+        "exec python -m wganlib train {params.spec:q} > {log} 2>&1"
 
 
 # Many runs of toy networks in one job: starting Python costs more than training one of them.
@@ -49,9 +48,8 @@ rule stack:
     retries: 1
     conda:
         "../envs/wganlib.yaml"
-    # One thread at every scale, as costs are estimated.
-    threads: 1
+    threads: lambda wildcards: PLAN.stacks[wildcards.stack].runs[0].threads
     params:
         spec=lambda wildcards: PLAN.stacks[wildcards.stack].canonical(),
     shell:
-        "exec python -m wganlib train {params.spec:q} --threads {threads} > {log} 2>&1"
+        "exec python -m wganlib train {params.spec:q} > {log} 2>&1"
