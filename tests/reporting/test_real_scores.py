@@ -36,7 +36,7 @@ def params_of(folder, sha256):
     edit_yaml(
         params / "experiments/table2.yaml",
         **{at + "architectures": 3, at + "options": {}, at + "spec": few},
-        **{at + "settings": {"thresholds": THRESHOLDS, "main_thresholds": [1.1], "primary_threshold": 1.1}},
+        **{at + "settings": {"thresholds": THRESHOLDS, "main_thresholds": [1.1], "primary_threshold": 1.1, "level": 0.05}},
     )
     edit_yaml(params / "experiments/penalty_sides.yaml", **{at + "architectures": 3, at + "spec": few})
     edit_yaml(

@@ -117,6 +117,32 @@ def test_counts_test_and_interval_stand_on_the_page(tmp_path):
     assert sum(level["methods"][1]["successes"] for level in levels) == 9
 
 
+def test_the_primary_test_is_the_sign_test_on_all_architectures_and_on_the_new_ones(tmp_path):
+    """The first twelve were seen: GAN is higher on three of them; of four new ones WGAN-GP is higher on three, one is a tie."""
+    first, second = [6.0] * 3 + [2.0] * 9 + [2.0, 2.0, 2.0, 3.0], [5.0] * 12 + [3.0, 4.5, 6.0, 3.0]
+    numbers, text = report_of(tmp_path, first, second)
+    whole, new = numbers["tests"]
+    # 2 (1 + 15 + 105 + 455) / 2^15, and 2 / 2^3.
+    assert [whole[k] for k in ("n", "wins", "losses", "ties", "p_value")] == [16, 12, 3, 1, pytest.approx(0.03515625)]
+    assert [new[k] for k in ("n", "wins", "losses", "ties", "p_value")] == [4, 3, 0, 1, pytest.approx(0.25)]
+    assert (whole["only"], new["only"], new["mcnemar"]) == ([0, 11], [0, 2], pytest.approx(0.5))
+    assert "As the paper says, WGAN-GP does better" in text
+    assert "Of all 16 architectures WGAN-GP scored higher on 12 and GAN on 3 (1 equal)" in text
+    assert "exact two-sided sign test, p = 0.035" in text
+    assert "0 succeeded with GAN alone and 2 with WGAN-GP alone (McNemar, p = 0.500)" in text
+    assert "Of the 4 that no method had trained when the tests were fixed WGAN-GP scored higher on 3" in text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [([5.0] * 6, [2.0] * 6, "Not as the paper says: GAN scores higher"), ([2.0] * 5, [5.0] * 5, "Not decided: by the primary")],
+)
+def test_the_verdict_of_the_primary_test(tmp_path, first, second, words):
+    numbers, text = report_of(tmp_path, first, second)
+    assert len(numbers["tests"]) == 1
+    assert words in text
+
+
 def test_too_few_discordant_pairs_are_said_to_decide_nothing(tmp_path):
     _, text = report_of(tmp_path, [2.0] * 4, [5.0] * 4)
     assert "in all of these it was WGAN-GP" in text

@@ -47,6 +47,8 @@ def report(tables: Tables) -> Content:
         "primary_threshold": primary,
         "thresholds": [_row(scores, methods, threshold, published) for threshold in settings["thresholds"]],
         "main_thresholds": settings["main_thresholds"],
+        "level": settings["level"],
+        "tests": _tests(pairs, methods, settings),
         "published": published.model_dump(include={"source", "score", "architectures"}),
         "success": [_success(scores[method], primary) for method in methods],
         "factors": [_factor(pairs, name, methods, primary) for name in FACTORS],
@@ -109,6 +111,34 @@ def _row(scores: dict[str, pd.Series], methods: list[str], threshold: float, pub
         "share": test.share,
         "interval": None if test.interval is None else list(test.interval),
     }
+
+
+def _tests(pairs: pd.DataFrame, methods: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sign test of the scores and McNemar's test of the successes, on all architectures and on those not seen before."""
+    seen, result = settings.get("seen_architectures", 0), []
+    parts = [("all", pairs), ("new", pairs[pairs.index.get_level_values("architecture") >= seen])]
+    for name, part in parts if seen else parts[:1]:
+        if part.empty:
+            continue
+        first, second = (list(part[method]) for method in methods)
+        wins, losses, ties = statistics.outcomes(second, first)
+        sign = statistics.sign_test(wins, losses)
+        counts = statistics.counts(first, second, settings["primary_threshold"])
+        result.append(
+            {
+                "part": name,
+                "n": len(part),
+                "wins": wins,
+                "losses": losses,
+                "ties": ties,
+                "p_value": sign.p_value,
+                "share": sign.share,
+                "interval": None if sign.interval is None else list(sign.interval),
+                "only": [counts.only_first, counts.only_second],
+                "mcnemar": statistics.mcnemar(counts.only_first, counts.only_second).p_value,
+            }
+        )
+    return result
 
 
 def _success(scores: pd.Series, threshold: float) -> dict[str, Any]:

@@ -159,11 +159,16 @@ class Pilot(Part):
 
 
 class Table2(Part):
-    """Minimum scores that count as success; those of the first table; the one that was fixed beforehand."""
+    """Minimum scores that count as success; those of the first table; the one that was fixed beforehand; the tests' level.
+
+    `seen_architectures`: how many were trained before the tests were fixed, the first ones.
+    """
 
     thresholds: Thresholds
     main_thresholds: Thresholds
     primary_threshold: PositiveFloat
+    level: Share
+    seen_architectures: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _among(self) -> Self:
