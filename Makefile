@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := .uv/bin/uv
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-SNAKEMAKE := $(BIN)/snakemake --cores all
+# What Snakemake says goes to its log file; the terminal has a line on where the jobs are.
+SNAKEMAKE := WGANLIB_PROGRESS=1 $(BIN)/snakemake --cores all
 NUMERICAL_TESTS := $(addprefix tests/,methods architectures datasets training scoring measuring experiments)
 
 .PHONY: help install table2 reports list publish test test-slow test-processor check baseline pilot stress lint plan lock clean

@@ -31,7 +31,7 @@ def test_wrong_parameters(tmp_path):
     refused(wganlib(tmp_path, "plan", "--experiment", "table9"), "unknown experiment", "table2")
     refused(wganlib(tmp_path, "plan", "--params", "nowhere"), "nowhere/scales: no such folder", "--params")
     edit_yaml(params / "methods/wgan_gp.yaml", **{"scales.demo.critic_stepz": 5})
-    refused(wganlib(tmp_path, "plan"), "critic_stepz: unknown key; did you mean 'critic_steps'")
+    refused(wganlib(tmp_path, "plan"), "wgan_gp.yaml: scales.demo: critic_stepz: unknown key; did you mean 'critic_steps'")
     (params / "scales/demo.yaml").write_text("dataset: [")
     refused(wganlib(tmp_path, "plan"), "demo.yaml: not readable as YAML")
 

@@ -1,9 +1,11 @@
 """The experiments on images and text: every target at every scale, shared runs once, the demo's cost."""
 
 import json
+import shutil
 
 import pytest
-from conftest import REPOSITORY, snakemake, wganlib
+import yaml
+from conftest import REPOSITORY, copy_params, snakemake, wganlib
 
 from wganlib.planning.expansion import Surroundings, expand, merged
 from wganlib.planning.experiment import ExperimentParams
@@ -146,6 +148,26 @@ def test_architectures_of_the_random_set_have_l2_and_sub_batches_where_they_are_
         assert method.critic_sub_batches == (2 if normalized and method.objective == "nonsaturating_gan" else None)
         assert entry.spec.dataset == plan.params.dataset
         assert entry.spec.architecture.width == plan.params.width
+
+
+def test_a_method_of_one_s_own_goes_through_the_trials_as_the_page_tells(tmp_path):
+    """docs/own-method.md: copies of the pilot and of Table 2 without report and settings, and a place in Table 2 itself."""
+    params = copy_params(tmp_path)
+    shutil.copy(params / "methods/wgan_gp.yaml", params / "methods/mine.yaml")
+    for name, copied in (("mine_pilot", "pilot"), ("mine", "table2")):
+        data = yaml.safe_load((params / f"experiments/{copied}.yaml").read_text())
+        del data["settings"]
+        data["report"], data["groups"]["runs"]["methods"] = False, ["mine"]
+        for scale in data["scales"].values():
+            scale.pop("settings", None)
+            if "options" in scale:
+                scale["options"] = {"method": {"mine": scale["options"]["method"]["wgan_gp"]}}
+        (params / f"experiments/{name}.yaml").write_text(yaml.safe_dump(data))
+    plan = load_plan(params, "demo")
+    assert plan.experiment("mine").methods == plan.experiment("mine_pilot").methods == ["mine"]
+    table2 = params / "experiments/table2.yaml"
+    table2.write_text(table2.read_text().replace("nonsaturating_gan", "mine"))
+    assert load_plan(params, "demo").experiment("table2").methods == ["mine", "wgan_gp"]
 
 
 def test_an_option_s_data_set_replaces_the_scale_s():

@@ -229,9 +229,10 @@ def test_the_command_stops_with_3_and_goes_on(tmp_path, kind, outcome):
     spec = KINDS[kind](generator_iterations=2)
     first = wganlib(tmp_path, "train", spec.canonical(), "--device", "cpu", "--stop-after-seconds", "0")
     assert (first.returncode, first.stdout) == (3, "")
-    assert first.stderr == "stopped after 0 s at iteration 1 of 2; the same command goes on\n"
+    assert first.stderr == "iteration 0 of 2\nstopped after 0 s at iteration 1 of 2; the same command goes on\n"
     again = wganlib(tmp_path, "train", spec.canonical(), "--device", "cpu", "--stop-after-seconds", "0")
     assert again.returncode == 0
+    assert again.stderr == "iteration 1 of 2\n"
     assert again.stdout == f"results/{kind}s/{spec.key}: {outcome}\n"
 
 

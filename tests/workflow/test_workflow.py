@@ -274,13 +274,14 @@ def test_a_report_made_again_without_conda_has_the_same_bytes(project):
     ("arguments", "words"),
     [
         (["--config", "scale=papre", "--", "reports/table2.pdf"], ["unknown scale 'papre'", "did you mean 'paper'"]),
-        (["reports/table3.pdf"], ["reports/table3.pdf"]),
+        (["reports/tabel2.pdf"], ["unknown report at scale demo 'tabel2'", "table1, table2,", "did you mean 'table2'"]),
+        (["reports/check.pdf"], ["unknown report at scale demo 'check'"]),
     ],
 )
 def test_refusals_of_the_workflow(built, arguments, words):
     done = snakemake(built, "-n", *arguments)
     assert done.returncode != 0
-    assert "Traceback" not in done.stdout
+    assert "Traceback (most recent call last)" not in done.stdout
     for word in words:
         assert word in done.stdout
 

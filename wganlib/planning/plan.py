@@ -12,6 +12,7 @@ from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.fields import Part
 from wganlib.files import from_json, read_json
+from wganlib.methods.method import MethodSpec
 from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.expansion import NO_AXES, Entry, Experiment, Surroundings, expand, merged
 from wganlib.planning.experiment import ExperimentParams
@@ -242,7 +243,7 @@ def _method(path: Path, scale: str, scales: Mapping[str, Path]) -> MethodParams:
         if name not in scales:
             raise WganlibError(f"{path}: scales: {unknown('scale', name, scales)}")
     settings = merged(data["settings"], method.scales.get(scale, {}))
-    return parse(MethodParams, data | {"settings": settings, "scales": {}}, f"{path} at scale {scale}")
+    return method.model_copy(update={"settings": parse(MethodSpec, settings, f"{path}: scales.{scale}"), "scales": {}})
 
 
 def _check_module(experiment: Experiment, scale: str, where: str) -> None:

@@ -75,6 +75,17 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     return chosen
 
 
+def report_at(plan: Plan, name: str) -> str:
+    """The path of a report at the plan's scale.
+
+    Raises:
+        WganlibError: the scale makes none of this name.
+    """
+    if name not in plan.reports():
+        raise unknown(f"report at scale {plan.scale}", name, plan.reports())
+    return f"reports/{plan.scale}/{name}.pdf"
+
+
 def _report_of(target: str) -> str | None:
     """The experiment whose report `reports/<name>.pdf` a target is; None for other targets."""
     path = Path(target)

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from wganlib.training.provenance import commit, device_name, provenance
 from wganlib.training.saving import PREFIXES, packed, save_training, snapshot_prefix
 from wganlib.training.stacked_trainer import StackedTrainer
 from wganlib.training.trainer import Trainer
+
+LOG_SECONDS = 60.0
+"""Between a training's lines in its log."""
 
 
 class Stopped(Exception):
@@ -99,7 +103,8 @@ def _train_with_checkpoints(
     trainer: Engine, checkpoints: Path, checkpoint_seconds: float, stop_at: float, devices: list[str]
 ) -> None:
     common, critic_loss = trainer.common, trainer.columns.index("critic_loss")
-    saved = time.monotonic()
+    saved = written = time.monotonic()
+    _log(trainer, "")
     with tqdm(
         total=common.generator_iterations,
         initial=trainer.iteration,
@@ -116,6 +121,9 @@ def _train_with_checkpoints(
                 save_snapshot(checkpoints, trainer.spec, iteration, packed(trainer.generator_weights()))
             stop_if_orphaned()
             now = time.monotonic()
+            if now - written >= LOG_SECONDS:
+                _log(trainer, f", critic loss {trainer.history[-1][critic_loss]:.3g}" if trainer.history else "")
+                written = now
             ended = trainer.stopped or iteration == common.generator_iterations
             stopping = now >= stop_at and not ended
             if now - saved >= checkpoint_seconds or stopping:
@@ -123,6 +131,12 @@ def _train_with_checkpoints(
                 saved = time.monotonic()
             if stopping:
                 raise Stopped(iteration, common.generator_iterations)
+
+
+def _log(trainer: Engine, further: str) -> None:
+    """A line on where a training is, for its log; a terminal has the bar."""
+    if not sys.stderr.isatty():
+        print(f"iteration {trainer.iteration} of {trainer.common.generator_iterations}{further}", file=sys.stderr, flush=True)
 
 
 def _steps(trainer: Engine) -> Iterator[int]:

@@ -11,6 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 from wganlib.errors import WganlibError
 from wganlib import layout
 from wganlib.planning.plan import load_plan
+from wganlib.planning.progress import Follower, Progress, quiet
 from wganlib.planning.snakemake import (
     behind,
     check_config,
@@ -20,6 +21,7 @@ from wganlib.planning.snakemake import (
     hold_folder,
     named,
     prepare_jobs,
+    report_at,
     targets_here,
 )
 from wganlib.planning.staleness import (
@@ -40,6 +42,9 @@ for obstacle in PLAN.obstacles():
     logger.warning(f"scale {PLAN.scale} cannot be trained here yet: {obstacle}")
 
 prepare_jobs(PLAN)
+if os.environ.get("WGANLIB_PROGRESS"):
+    quiet(logger)
+FOLLOWERS = []
 CLASSIFIERS = PLAN.classifiers()
 REPORTS = [f"reports/{name}.pdf" for name in PLAN.shown()]
 
@@ -75,3 +80,15 @@ wildcard_constraints:
 # cannot be told from a running one's.
 onstart:
     hold_folder(Path(".snakemake"))
+    if os.environ.get("WGANLIB_PROGRESS"):
+        FOLLOWERS.append(Follower(Progress(PLAN, workflow.cores), workflow.dag))
+
+
+onsuccess:
+    for follower in FOLLOWERS:
+        follower.end()
+
+
+onerror:
+    for follower in FOLLOWERS:
+        follower.end()

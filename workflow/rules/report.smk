@@ -52,15 +52,17 @@ rule report:
         "exec python -m wganlib report {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
 
 
-# reports/<name>.pdf is the copy of the current scale's report.
+# reports/<name>.pdf is the copy of the current scale's report. It takes every name, to say which there are.
 rule current:
     input:
-        pdf=expand("reports/{scale}/{{experiment}}.pdf", scale=PLAN.scale),
+        pdf=lambda wildcards: report_at(PLAN, wildcards.experiment),
         config="params/config.yaml",
     output:
         "reports/{experiment}.pdf",
     log:
         "logs/current/{experiment}.log",
+    wildcard_constraints:
+        experiment="[^/]+",
     conda:
         "../envs/wganlib.yaml"
     shell:
