@@ -4,15 +4,17 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wganlib import layout
 from wganlib.errors import WganlibError, parse, unknown
 from wganlib.files import PARENT_VARIABLE
 from wganlib.planning.params import Config
 from wganlib.planning.plan import Plan, load_plan
+
+T = TypeVar("T")
 
 
 def prepare_jobs(plan: Plan) -> None:
@@ -84,6 +86,17 @@ def report_at(plan: Plan, name: str) -> str:
     if name not in plan.reports():
         raise unknown(f"report at scale {plan.scale}", name, plan.reports())
     return f"reports/{plan.scale}/{name}.pdf"
+
+
+def planned(jobs: Mapping[str, T], key: str) -> T:
+    """The run or stack of a key.
+
+    Raises:
+        WganlibError: the plan has none.
+    """
+    if key not in jobs:
+        raise WganlibError(f"{key}: no such run or stack at this scale; `wganlib plan --write DIR` writes all that there are")
+    return jobs[key]
 
 
 def _report_of(target: str) -> str | None:

@@ -20,6 +20,7 @@ from wganlib.planning.snakemake import (
     gpus,
     hold_folder,
     named,
+    planned,
     prepare_jobs,
     report_at,
     targets_here,
@@ -68,12 +69,13 @@ if (
     ) - {DeploymentMethod.CONDA}
 
 
+# No list of hundreds of keys, which would be matched for each file of each job: `planned` refuses others.
 wildcard_constraints:
-    run="|".join(PLAN.runs) or "none",
+    run="[^/]+",
     classifier="|".join(CLASSIFIERS) or "none",
     scale=PLAN.scale,
     experiment="|".join(PLAN.experiments) or "none",
-    stack="|".join(PLAN.stacks) or "none",
+    stack="[^/]+",
 
 
 # Runs before the first job, not on a dry run. The profile switches Snakemake's own lock off: killed, it leaves one that

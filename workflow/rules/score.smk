@@ -15,11 +15,11 @@ rule score:
         "logs/score/{run}.log",
     conda:
         "../envs/wganlib.yaml"
-    threads: lambda wildcards: PLAN.runs[wildcards.run].threads
+    threads: lambda wildcards: planned(PLAN.runs, wildcards.run).threads
     resources:
         gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
-        spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
+        spec=lambda wildcards: planned(PLAN.runs, wildcards.run).canonical(),
         scoring=lambda wildcards: PLAN.scoring_of(wildcards.run).canonical(),
         # Data without images have none.
         judge=lambda wildcards, input: (

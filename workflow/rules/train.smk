@@ -28,11 +28,11 @@ rule train:
     retries: 1
     conda:
         "../envs/wganlib.yaml"
-    threads: lambda wildcards: PLAN.runs[wildcards.run].threads
+    threads: lambda wildcards: planned(PLAN.runs, wildcards.run).threads
     resources:
         gpu=lambda wildcards: gpus(PLAN.params.device, workflow.local_exec),
     params:
-        spec=lambda wildcards: PLAN.runs[wildcards.run].canonical(),
+        spec=lambda wildcards: planned(PLAN.runs, wildcards.run).canonical(),
     shell:
         "exec python -m wganlib train {params.spec:q} > {log} 2>&1"
 
@@ -48,8 +48,8 @@ rule stack:
     retries: 1
     conda:
         "../envs/wganlib.yaml"
-    threads: lambda wildcards: PLAN.stacks[wildcards.stack].runs[0].threads
+    threads: lambda wildcards: planned(PLAN.stacks, wildcards.stack).runs[0].threads
     params:
-        spec=lambda wildcards: PLAN.stacks[wildcards.stack].canonical(),
+        spec=lambda wildcards: planned(PLAN.stacks, wildcards.stack).canonical(),
     shell:
         "exec python -m wganlib train {params.spec:q} > {log} 2>&1"
