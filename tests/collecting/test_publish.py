@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import re
 import subprocess
 
 import numpy as np
@@ -202,14 +203,22 @@ def test_git_holds_what_was_published_and_nothing_that_the_workflow_makes():
     assert all((REPOSITORY / path).stat().st_size <= PREVIEW_BYTES for path in TRACKED if path.endswith(".png"))
 
 
+def older(scale):
+    """The published experiments that docs/numbers.md calls older than the present numbers."""
+    page = (REPOSITORY / "docs/numbers.md").read_text()
+    (row,) = (line for line in page.splitlines() if line.startswith(f"| `{scale}` |"))
+    return set(re.findall(r"`(\w+)`", row.split("|")[2]))
+
+
 @pytest.mark.parametrize("scale", SCALES)
-def test_published_files_are_those_of_the_manifest_and_their_runs_those_of_the_plan(scale):
+def test_published_files_are_those_of_the_manifest_and_their_runs_those_of_the_plan_but_for_older_ones(scale):
     plan, manifest = load_plan(REPOSITORY / "params", scale), manifest_of(REPOSITORY, scale)
     digests = {}
     for name, entry in manifest["experiments"].items():
         digests |= {f"results/published/{scale}/{name}/{file}": digest for file, digest in entry["tables"].items()}
         digests |= {f"reports/published/{scale}/{file}": digest for file, digest in entry["report"].items()}
-        assert set(entry["run_keys"]) == {one.run for one in plan.experiment(name).trained_entries}, name
+        asked = {one.run for one in plan.experiment(name).trained_entries}
+        assert (set(entry["run_keys"]) != asked) == (name in older(scale)), f"docs/numbers.md, published and older: {name}"
         assert entry["runs"] == len(entry["run_keys"])
     files = {path for path in TRACKED if path.split("/")[2] == scale} - {f"results/published/{scale}/manifest.json"}
     assert files == set(digests)
