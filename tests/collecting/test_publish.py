@@ -3,8 +3,8 @@
 import hashlib
 import io
 import json
-import shutil
 import re
+import shutil
 import subprocess
 
 import numpy as np
