@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from conftest import wganlib
+from conftest import REPOSITORY, wganlib
 
 from wganlib.datasets import sklearn_texts as texts
 from wganlib.datasets.loading import load
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import decode_lines
 from wganlib.errors import WganlibError
+from wganlib.planning.plan import load_plan
 
 SPEC = DatasetSpec(name="sklearn_texts", length=24, vocabulary_size=128)
 
@@ -92,3 +93,12 @@ def test_digits_are_those_that_scikit_learn_loads(digits):
     order = np.random.default_rng(0).permutation(1797)
     assert np.array_equal(torch.cat([digits.train, digits.test])[:, 0].numpy(), bunch.images.astype(np.uint8)[order])
     assert np.array_equal(torch.cat([digits.train_labels, digits.test_labels]).numpy(), bunch.target[order])
+
+
+def test_the_demo_s_vocabulary_is_the_bytes_that_occur_and_one_symbol_more():
+    (spec,) = {entry.spec.dataset for entry in load_plan(REPOSITORY / "params", "demo").experiment("language_model").entries}
+    data = load(spec)
+    assert len(bytes.fromhex(data.notes["symbols"])) == spec.vocabulary_size - 1
+    assert (
+        len(bytes.fromhex(load(spec.model_copy(update={"vocabulary_size": 257})).notes["symbols"])) == spec.vocabulary_size - 1
+    )
