@@ -120,13 +120,13 @@ def test_sheets_of_random_architectures_are_the_best_and_the_worst_by_the_score_
     rows = []
     for entry in experiment.entries:
         place = int(entry.labels["architecture"])
-        scores = {"inception_score": 2.0 + (place * 5) % 12, "classifier_score": 2.0 + place}
+        scores = {"inception_score": 2.0 + (place * 5) % 24, "classifier_score": 2.0 + place}
         rows.append({"run": entry.run, "seed": 0, "outcome": "ok", **entry.labels, **scores})
         (tmp_path / "runs" / entry.run).mkdir(parents=True)
         Image.new("L", (4, 4)).save(tmp_path / "runs" / entry.run / "samples.png")
     runs = {(row["method"], row["architecture"]): row["run"] for row in rows}
-    # 5 p modulo 12 is largest at 7 and smallest at 0.
-    expected = [f"sheets/{runs[method, place]}" for method in experiment.methods for place in (7, 0)]
+    # 5 p modulo 24 is largest at 19 and smallest at 0.
+    expected = [f"sheets/{runs[method, place]}" for method in experiment.methods for place in (19, 0)]
     assert [name for name, _ in _sheets(pd.DataFrame(rows), experiment, tmp_path)] == expected
 
 

@@ -56,7 +56,7 @@ def test_tables_depend_on_files_of_runs_and_on_no_file_of_parameters():
     for name in plan.experiments:
         assert all(path.startswith("results/") for path in collected_from(plan, name))
     assert collected_from(plan, "table1") == collected_from(plan, "lgan_dual") == []
-    assert len(collected_from(plan, "table2")) == 24 * 8 + 1
+    assert len(collected_from(plan, "table2")) == 48 * 8 + 1
     assert len(collected_from(plan, "lgan_fig6_toy")) == 5
 
 

@@ -115,7 +115,7 @@ def _row(scores: dict[str, pd.Series], methods: list[str], threshold: float, pub
 
 def _tests(pairs: pd.DataFrame, methods: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
     """The sign test of the scores and McNemar's test of the successes, on all architectures and on those not seen before."""
-    seen, result = settings.get("seen_architectures", 0), []
+    seen, result = settings["seen_architectures"], []
     parts = [("all", pairs), ("new", pairs[pairs.index.get_level_values("architecture") >= seen])]
     for name, part in parts if seen else parts[:1]:
         if part.empty:

@@ -168,7 +168,7 @@ class Table2(Part):
     main_thresholds: Thresholds
     primary_threshold: PositiveFloat
     level: Share
-    seen_architectures: Annotated[int, Field(ge=0)] = 0
+    seen_architectures: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _among(self) -> Self:
