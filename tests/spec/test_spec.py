@@ -223,8 +223,8 @@ def test_runs_of_another_experiment_come_with_its_labels_and_stand_once(tmp_path
     plan = load_plan(params, "demo")
     own, shared = (set(plan.experiment(name).run_keys) for name in ("check", "table2"))
     assert len(own & shared) == 24
-    assert len(own) == 18
-    assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(12)}
+    assert len(own) == 30
+    assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(24)}
 
 
 def test_two_experiments_share_a_run(tmp_path):
