@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 VARIABLE = "WGANLIB_WARM"
 """Tells jobs the warm process's socket, relative to the working folder. Where a user has set it (`off`), none is started."""
@@ -23,7 +24,7 @@ LIBRARIES = ("GOTO_NUM", "MKL_NUM", "NUMEXPR_NUM", "OMP_NUM", "OPENBLAS_NUM", "V
 OWN = {"_", "OLDPWD", "PWD", "SHLVL", "TEMP", "TEMPDIR", "TMP", "TMPDIR"}
 """Variables in which a job may differ from the warm process, for nothing is decided by them when a library is loaded."""
 
-FIRST = ("torch._dynamo", "wganlib.training.runs", "wganlib.scoring.scorer")
+FIRST = ("wganlib.cli", "torch._dynamo", "wganlib.training.runs", "wganlib.scoring.scorer")
 LATER = ("wganlib.collecting.collect", "wganlib.reporting.report", "wganlib.reporting.style")
 """What trainings and scores import, before the first is served; then, while none waits, what other jobs import besides."""
 
@@ -228,7 +229,25 @@ def main() -> None:
         import_module(name)
     import_module("wganlib.training.provenance").commit()  # remembered: that of the code that was imported
     _become(place, server, *_serve(socket.socket(fileno=int(sys.argv[1]))))
-    import_module("wganlib.cli").main()
+    _run()
+
+
+def _run() -> NoReturn:
+    """The job's command line. Not by the interpreter's own end, which visits all that was imported and takes half a second."""
+    from wganlib.cli import main
+
+    code: object = 0
+    try:
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+    except SystemExit as end:
+        code = end.code or 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    os._exit(code if isinstance(code, int) else 1)
 
 
 if __name__ == "__main__":
