@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -28,7 +29,10 @@ FIRST = ("wganlib.cli", "torch._dynamo", "wganlib.training.runs", "wganlib.scori
 LATER = ("wganlib.collecting.collect", "wganlib.reporting.report", "wganlib.reporting.style")
 """What trainings and scores import, before the first is served; then, while none waits, what other jobs import besides."""
 
-PATIENCE = 10.0
+SERVED = ("classifier", "score", "stack", "train")
+"""Rules whose jobs make the process worth its start; once it is there, it serves every job of one thread."""
+
+PATIENCE = 20.0
 """Seconds that a job waits to be accepted: about what its own imports take on a busy machine."""
 
 ACCEPTED = b"accepted"
@@ -41,14 +45,15 @@ _PR_SET_PDEATHSIG = 1
 _held: list[object] = []
 
 
-def start() -> None:
+def start(rules: Iterable[str]) -> None:
     """Start the warm process as a child of this one, and tell jobs of it; where it cannot be, they run by themselves.
 
+    `rules` are those of the jobs of one thread that are to run; one job is as quick by itself.
     Its socket is made here, so that jobs which come while it imports wait in a queue.
     """
     import subprocess
 
-    if VARIABLE in os.environ:
+    if VARIABLE in os.environ or sum(rule in SERVED for rule in rules) < 2:
         return
     with socket.socket(socket.AF_UNIX) as listener:
         try:
@@ -95,15 +100,20 @@ def hand_over() -> None:
             signal.signal(number, handler)
     if status:
         _end_as(os.waitstatus_to_exitcode(int(status)))
+    from wganlib.errors import WganlibError
     from wganlib.files import stop_if_orphaned
 
-    stop_if_orphaned()
+    try:
+        stop_if_orphaned()
+    except WganlibError as error:
+        sys.exit(f"error: {error}")
     print("the workflow's warm process is gone; this job begins again by itself", file=sys.stderr, flush=True)
 
 
 def _end_as(code: int) -> None:
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # SIGKILL has but one handler
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     sys.exit(code)
 
@@ -131,7 +141,7 @@ def _serve(listener: socket.socket) -> tuple[socket.socket, bytes, list[int]]:
         key = events[0][0]
         if key.fd == 0:
             Path(SOCKET).unlink(missing_ok=True)
-            sys.exit()
+            os._exit(0)
         elif key.fileobj is listener:
             if len(os.listdir("/proc/self/task")) > 1:
                 raise RuntimeError("a child of a process with threads is not what a new process is")
@@ -244,6 +254,8 @@ def _run() -> NoReturn:
             sys.stdout.flush()
     except SystemExit as end:
         code = end.code or 0
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         code = 1
