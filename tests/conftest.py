@@ -254,6 +254,15 @@ def trainings(folder: Path) -> dict[int, str]:
     return {pid: names[log.parent] or log.stem for pid, log in processes(folder).items() if log.parent in names}
 
 
+def warm_process(folder: Path) -> int | None:
+    """The process that a folder's workflow keeps warm: the one that has children's command line and none of their logs."""
+    for pid, log in processes(folder).items():
+        with contextlib.suppress(OSError):
+            if b"wganlib.warm" in Path(f"/proc/{pid}/cmdline").read_bytes() and log == Path("/dev/null"):
+                return pid
+    return None
+
+
 def results_of(folder):
     """Everything that must be equal bit for bit: weights, scores, history without seconds."""
     found = {}

@@ -5,11 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import environment, make_spec, processes, trainings, wganlib
+from conftest import environment, make_spec, processes, trainings, warm_process, wganlib
 from test_stacks import toy
 from test_workflow import wait_until
 
@@ -64,11 +63,6 @@ class Workflow:
         lines = errors.splitlines(keepends=True)
         said = "".join(line for line in lines if not line.startswith("import time:"))
         return job.returncode, output, said, not any(line.endswith(" wganlib.cli\n") for line in lines)
-
-    def server(self):
-        """The warm process's number."""
-        command = [(pid, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()) for pid in processes(self.folder)]
-        return next(pid for pid, fields in command if int(fields[1]) == self.holder.pid)
 
     def training(self):
         """A long training, served, that has begun: the job and the child's number."""
@@ -230,7 +224,7 @@ def test_a_job_ends_as_a_killed_child(workflow):
 def test_a_job_whose_warm_process_is_killed_goes_on_by_itself(disturbed):
     log = disturbed.log
     job, child = disturbed.training()
-    os.kill(disturbed.server(), signal.SIGKILL)
+    os.kill(warm_process(disturbed.folder), signal.SIGKILL)
     wait_until(lambda: child not in trainings(disturbed.folder), 5)
     wait_until(lambda: BY_ITSELF in log.read_text(), 5)
     assert job.poll() is None
