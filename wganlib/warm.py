@@ -90,14 +90,12 @@ def hand_over() -> None:
         except OSError:
             return
         server.settimeout(None)
-        passed_on = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(number, lambda number, _: server.sendall(bytes([number]))) for number in passed_on]
+        before = signal.signal(signal.SIGINT, lambda *_: server.sendall(b"i"))  # other signals end this job, and so its child
         try:
             status = server.recv(8)
-        except OSError:  # a signal that nobody took
+        except OSError:  # nobody was there to be interrupted
             sys.exit(130)
-        for number, handler in zip(passed_on, before, strict=True):
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
     if status:
         _end_as(os.waitstatus_to_exitcode(int(status)))
     from wganlib.errors import WganlibError
@@ -165,9 +163,9 @@ def _serve(listener: socket.socket) -> tuple[socket.socket, bytes, list[int]]:
             selector.register(connection, EVENT_READ, process)
             selector.register(process, EVENT_READ, (child, connection))
         elif isinstance(key.fileobj, socket.socket):
-            signals = _received(key.fileobj)
-            signal.pidfd_send_signal(key.data, signals[0] if signals else signal.SIGKILL)
-            if not signals:
+            interrupted = _received(key.fileobj)
+            signal.pidfd_send_signal(key.data, signal.SIGINT if interrupted else signal.SIGKILL)
+            if not interrupted:
                 selector.unregister(key.fileobj)
         else:
             child, connection = key.data
@@ -196,7 +194,7 @@ def _job(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _received(connection: socket.socket) -> bytes:
-    """A signal that a job passes on; none where the job is gone."""
+    """Something where a job is interrupted, nothing where it is gone."""
     try:
         return connection.recv(1)
     except OSError:

@@ -161,7 +161,8 @@ def test_who_sends_nothing_or_nonsense_is_not_served_and_hurts_nobody(workflow):
 )
 def test_how_a_child_ends(main, code, said):
     lines = f"import sys\nfrom wganlib import cli, warm\ndef main():\n    {main}\ncli.main = main\nwarm._run()"
-    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    variables = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", lines], env=variables, capture_output=True, text=True)
     assert (done.returncode, done.stderr[len(done.stderr) - len(said) :]) == (code, said)
     assert done.stdout == ("text\n" if "text" in main else "")
 
@@ -207,12 +208,12 @@ def test_a_child_ends_with_its_job(workflow):
         (signal.SIGTERM, -signal.SIGTERM, ""),
     ],
 )
-def test_a_job_passes_signals_on(workflow, number, code, said):
+def test_a_signal_to_a_job_ends_its_child(workflow, number, code, said):
     job, _ = workflow.training()
     job.send_signal(number)
     assert job.wait(10) == code
     assert workflow.log.read_text() == said
-    assert not trainings(workflow.folder)
+    wait_until(lambda: not trainings(workflow.folder), 5)
 
 
 def test_a_job_ends_as_a_killed_child(workflow):
@@ -224,6 +225,7 @@ def test_a_job_ends_as_a_killed_child(workflow):
 def test_a_job_whose_warm_process_is_killed_goes_on_by_itself(disturbed):
     log = disturbed.log
     job, child = disturbed.training()
+    os.kill(child, signal.SIGSTOP)  # so that it cannot notice itself
     os.kill(warm_process(disturbed.folder), signal.SIGKILL)
     wait_until(lambda: child not in trainings(disturbed.folder), 5)
     wait_until(lambda: BY_ITSELF in log.read_text(), 5)
