@@ -78,7 +78,11 @@ class Workflow:
     def end(self):
         self.holder.kill()
         self.holder.wait()
-        wait_until(lambda: not processes(self.folder))
+        try:
+            wait_until(lambda: not processes(self.folder), 10)
+        finally:
+            for pid in processes(self.folder):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
