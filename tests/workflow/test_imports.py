@@ -14,9 +14,11 @@ from wganlib.files import read_json
 ALWAYS = {"pydantic", "typer"}
 PLAN = ALWAYS | {"filelock", "numpy", "yaml"}
 TRAIN = PLAN | {"pyarrow", "safetensors", "torch", "tqdm"}
-SCORE = TRAIN | {"PIL", "cleanfid", "scipy", "torchvision"}
+SCORE = TRAIN | {"PIL", "scipy"}
 COLLECT = PLAN | {"PIL", "pandas", "pyarrow"}
-LIBRARIES = SCORE | COLLECT | {"dvc", "lmdb", "matplotlib", "seaborn", "sklearn", "snakemake", "typst"}
+LIBRARIES = (
+    SCORE | COLLECT | {"cleanfid", "dvc", "lmdb", "matplotlib", "seaborn", "sklearn", "snakemake", "torchvision", "typst"}
+)
 
 COMMANDS = {
     "plan": PLAN,
