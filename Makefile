@@ -50,7 +50,7 @@ baseline: install ## record a new baseline for `make check` from its own eight s
 pilot: install ## run the pilot that chose the demo's settings (about 15 minutes)
 	$(SNAKEMAKE) reports/pilot.pdf --config scale=demo
 
-stress: install ## kill trainings and the workflow ten times each and compare with an undisturbed run
+stress: install ## kill trainings, the workflow and its warm process ten times each and compare with an undisturbed run
 	$(BIN)/python benchmarks/stress.py --kills 10
 
 lint: install ## check style, types and the workflow

@@ -1,4 +1,4 @@
-"""Kill trainings and the workflow at random moments; the re-runs must end with an undisturbed run's results, bit for bit.
+"""Kill trainings, the workflow or its warm process at random moments; re-runs must make an undisturbed run's bytes.
 
 python benchmarks/stress.py --kills 10
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from conftest import environment, four_run_project, results_of, snakemake, snakemake_command, trainings
+from conftest import environment, four_run_project, processes, results_of, snakemake, snakemake_command, trainings, warm_process
 
 TARGET = "reports/table2.pdf"
 ITERATIONS = {"gan_iterations": 60, "gp_iterations": 20}
@@ -33,16 +33,16 @@ def disturb(folder: Path, victim: str, delay: float) -> bool:
         process.kill()
         process.wait()
         deadline = time.monotonic() + 20
-        while trainings(folder):
+        while processes(folder):
             if time.monotonic() > deadline:
                 sys.exit("an orphan trains on")
             time.sleep(0.05)
         return True
-    alive = trainings(folder)
-    if alive:
-        os.kill(random.choice(sorted(alive)), signal.SIGKILL)
+    victims = sorted(trainings(folder)) if victim == "training" else [pid for pid in [warm_process(folder)] if pid]
+    if victims:
+        os.kill(random.choice(victims), signal.SIGKILL)
     process.wait()
-    return bool(alive)
+    return bool(victims)
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
             sys.exit("the undisturbed run failed")
         length = time.monotonic() - started
         expected = results_of(undisturbed)
-        for victim in ("training", "snakemake"):
+        for victim in ("training", "snakemake", "warm process"):
             killed, folders = 0, 0
             while killed < arguments.kills:
                 folders += 1

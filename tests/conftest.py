@@ -3,7 +3,6 @@
 import contextlib
 import io
 import itertools
-import json
 import os
 import shutil
 import subprocess
@@ -25,7 +24,6 @@ from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.spec.run import Spec
-from wganlib.spec.stack import parse_training
 from wganlib.training.trainer import Trainer
 
 REPOSITORY = Path(__file__).parent.parent
@@ -232,22 +230,37 @@ def make_data(spec: DatasetSpec, count: int = 64) -> Dataset:
     return Dataset(examples, labels, examples, labels, lambda raw, stream: raw, "0" * 64, fakes=fakes)
 
 
-def trainings(folder: Path) -> dict[int, str]:
-    """Processes that train in a folder, classifiers included: process number and the key of run or stack, or "classifier"."""
-    found = {}
+def processes(folder: Path) -> dict[int, Path]:
+    """Processes of Python that work in a folder, and where their output goes: a job's log; nowhere, the warm process's."""
+    there = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                command = (entry / "cmdline").read_bytes().decode().split("\0")
-                inside = (entry / "cwd").resolve() == folder.resolve()
-            except (OSError, UnicodeDecodeError):
+                python = (entry / "exe").resolve().name.startswith("python")
+                if python and (entry / "cwd").resolve() == folder.resolve():
+                    there[int(entry.name)] = (entry / "fd/1").resolve()
+            except OSError:
                 continue
-            if inside and "wganlib" in command and command[0].rpartition("/")[2].startswith("python"):
-                if "train" in command:
-                    found[int(entry.name)] = parse_training(json.loads(command[command.index("train") + 1]), "").key
-                elif "classifier" in command:
-                    found[int(entry.name)] = "classifier"
-    return found
+    return there
+
+
+def trainings(folder: Path) -> dict[int, str]:
+    """Processes that train in a folder, classifiers included: process number and the key of run or stack, or "classifier".
+
+    Of a training in a child of the warm process both the child and the job that waits for it.
+    """
+    logs = folder.resolve() / "logs"
+    names = {logs / "train": None, logs / "stack": None, logs / "classifier": "classifier"}
+    return {pid: names[log.parent] or log.stem for pid, log in processes(folder).items() if log.parent in names}
+
+
+def warm_process(folder: Path) -> int | None:
+    """The process that a folder's workflow keeps warm: the one that has children's command line and none of their logs."""
+    for pid, log in processes(folder).items():
+        with contextlib.suppress(OSError):
+            if b"wganlib.warm" in Path(f"/proc/{pid}/cmdline").read_bytes() and log == Path("/dev/null"):
+                return pid
+    return None
 
 
 def results_of(folder):

@@ -78,9 +78,9 @@ def test_imports_lead_down(file):
 
 
 def test_imports_by_name_are_those_of_plug_ins():
-    """Experiments by what collects and reports, loaders of data sets, and the names that `wganlib` offers."""
+    """Experiments by what collects and reports, loaders of data sets, the names that `wganlib` offers, what is kept warm."""
     calls = {file for file, path in FILES.items() if re.search(r"\bimport_module\(|__import__", path.read_text())}
-    assert calls == {"__init__.py", "collecting/collect.py", "datasets/loading.py"}
+    assert calls == {"__init__.py", "collecting/collect.py", "datasets/loading.py", "warm.py"}
 
 
 def test_no_circle_between_files():

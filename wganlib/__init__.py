@@ -6,14 +6,13 @@ What stands here is the Python page, docs/python.md; each name is loaded when it
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wganlib.version import __version__
-
 if TYPE_CHECKING:
     from wganlib import architectures
     from wganlib.api import load_generator, read_results, score, train
     from wganlib.errors import WganlibError
     from wganlib.methods import constraints, objectives
     from wganlib.planning.plan import load_plan
+    from wganlib.version import __version__
 
 __all__ = [
     "WganlibError",
@@ -31,6 +30,7 @@ __all__ = [
 _PARTS = {"architectures": "wganlib", "constraints": "wganlib.methods", "objectives": "wganlib.methods"}
 _NAMES = {
     "WganlibError": "wganlib.errors",
+    "__version__": "wganlib.version",
     "load_plan": "wganlib.planning.plan",
     **dict.fromkeys(("load_generator", "read_results", "score", "train"), "wganlib.api"),
 }

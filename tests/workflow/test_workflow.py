@@ -14,7 +14,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import REPOSITORY, edit_yaml, environment, four_run_project, results_of, snakemake, snakemake_command, trainings
+from conftest import (
+    REPOSITORY,
+    edit_yaml,
+    environment,
+    four_run_project,
+    processes,
+    results_of,
+    snakemake,
+    snakemake_command,
+    trainings,
+    warm_process,
+)
 
 from wganlib import layout
 from wganlib.architectures.families.random_set import FACTORS
@@ -319,7 +330,7 @@ def test_lint_is_clean():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes through /proc")
-@pytest.mark.parametrize("victim", ["training", "snakemake"])
+@pytest.mark.parametrize("victim", ["training", "snakemake", "warm process"])
 def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim):
     folder = four_run_project(tmp_path, gan_iterations=40, gp_iterations=12)
     process = subprocess.Popen(
@@ -341,13 +352,19 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
         os.kill(next(pid for pid, run in trainings(folder).items() if run == key), signal.SIGKILL)
         # The rule tries once more.
         assert process.wait(timeout=300) == 0
+    elif victim == "warm process":
+        os.kill(warm_process(folder), signal.SIGKILL)
+        assert process.wait(timeout=300) == 0
+        assert any("begins again by itself" in log.read_text() for log in (folder / "logs").rglob("*.log"))
     else:
         process.kill()
         process.wait()
-        wait_until(lambda: not trainings(folder))
+        wait_until(lambda: not processes(folder))
         done = snakemake(folder, "reports/table2.pdf")
         assert done.returncode == 0, done.stdout
     assert results_of(folder) == results_of(built)
+    wait_until(lambda: not processes(folder))
+    assert victim == "warm process" or not list((folder / ".snakemake").glob("*.sock"))
 
 
 def wait_until(condition, seconds=120):

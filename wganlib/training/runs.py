@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError, safe_open
@@ -32,6 +31,9 @@ from wganlib.training.provenance import commit, device_name, provenance
 from wganlib.training.saving import PREFIXES, packed, save_training, snapshot_prefix
 from wganlib.training.stacked_trainer import StackedTrainer
 from wganlib.training.trainer import Trainer
+
+if TYPE_CHECKING:  # a training is quicker to start without it
+    import pandas as pd
 
 LOG_SECONDS = 60.0
 """Between a training's lines in its log."""
@@ -202,7 +204,7 @@ class TrainedRun:
         """See `outcomes_of`."""
         return outcomes_of(self.folder, self.stack or self.spec)[self.place or 0]
 
-    def history(self) -> pd.DataFrame:
+    def history(self) -> "pd.DataFrame":
         """The logged quantities, a row a logged iteration: `HISTORY_COLUMNS`, or of a stack `COLUMNS` but `run`.
 
         Raises:

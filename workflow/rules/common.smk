@@ -9,7 +9,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from wganlib.errors import WganlibError
-from wganlib import layout
+from wganlib import layout, warm
 from wganlib.planning.plan import load_plan
 from wganlib.planning.progress import Follower, Progress, quiet
 from wganlib.planning.snakemake import (
@@ -82,6 +82,15 @@ wildcard_constraints:
 # cannot be told from a running one's.
 onstart:
     hold_folder(Path(".snakemake"))
+    # A GPU's driver is no thing to be forked with.
+    if workflow.local_exec and not gpus(PLAN.params.device, local=True):
+        warm.start(
+            [
+                job.rule.name
+                for job in workflow.dag.needrun_jobs()
+                if job.threads == 1
+            ]
+        )
     if os.environ.get("WGANLIB_PROGRESS"):
         FOLLOWERS.append(Follower(Progress(PLAN, workflow.cores), workflow.dag))
 

@@ -17,7 +17,7 @@ rule classifier:
         "exec python -m wganlib classifier {params.spec:q} --scoring {params.scoring:q} > {log} 2>&1"
 
 
-# `exec` makes the training a child of Snakemake itself, so that it can tell when Snakemake is gone. Device and checkpoint
+# `exec` makes the job a child of Snakemake itself, so that it can tell when Snakemake is gone. Device and checkpoint
 # interval decide no number and come through the environment: a changed parameter would train again.
 rule train:
     output:
@@ -37,7 +37,7 @@ rule train:
         "exec python -m wganlib train {params.spec:q} > {log} 2>&1"
 
 
-# Many runs of toy networks in one job: starting Python costs more than training one of them.
+# Many runs of toy networks in one job: one program trains them faster than each of its own.
 rule stack:
     output:
         **STACK,
