@@ -35,7 +35,7 @@ from wganlib.training.trainer import Trainer
 if TYPE_CHECKING:  # a training is quicker to start without it
     import pandas as pd
 
-LOG_SECONDS = 60.0
+LOG_SECONDS = 10.0
 """Between a training's lines in its log."""
 
 
