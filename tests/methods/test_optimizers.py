@@ -1,5 +1,6 @@
 """Optimisers, schedules, weight averages and the engine's options against their updates written in NumPy or by hand."""
 
+import copy
 import functools
 
 import numpy as np
@@ -162,7 +163,7 @@ def test_sub_batches_are_normalised_apart():
     trainer.member.noise = lambda shape, draws: noise
     with torch.no_grad():
         made = trainer._generated(4, None)
-        assert torch.equal(made, torch.cat([trainer.generator(noise[:2]), trainer.generator(noise[2:])]))
+        assert torch.allclose(made, torch.cat([trainer.generator(noise[:2]), trainer.generator(noise[2:])]), atol=1e-5)
         assert not torch.allclose(made, trainer.generator(noise), atol=1e-4)
 
 
@@ -170,17 +171,44 @@ def test_a_critic_s_batch_norm_averages_over_sub_batches_in_both_steps():
     """Against a critic of the same weights that is given the halves one by one."""
     spec = small_spec("random_set (base)", CONSTRAINTS["none"], critic_sub_batches=2)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
-    inputs = []
-    trainer.critic.register_forward_hook(lambda m, given, output: inputs.append(len(given[0])))
-    size, generated = spec.method.batch_size, spec.method.generator_batch_size
+    passes = []
+    hook = trainer.critic.register_forward_hook(lambda m, given, output: passes.append((given[0].detach(), output.detach())))
+    before = copy.deepcopy(trainer.critic)
     trainer.critic_step()
+    after = copy.deepcopy(trainer.critic)
     trainer.generator_step()
-    assert inputs == [size // 2] * 4 + [generated // 2] * 2
-    x = make_data(spec.dataset).train[:4]
-    with torch.no_grad():
-        apart = torch.cat([trainer.critic(x[:2]), trainer.critic(x[2:])])
-        assert torch.equal(trainer._on_parts(x), apart)
-        assert not torch.allclose(apart, trainer.critic(x), atol=1e-4)
+    hook.remove()
+    assert len(passes) == 2
+    for (x, values), critic, parts in zip(passes[:2], (before, after), (4, 2), strict=True):
+        with torch.no_grad():
+            apart = torch.cat([critic(part) for part in x.chunk(parts)])
+            assert torch.allclose(values, apart, atol=1e-5)
+            assert not torch.allclose(values, critic(x), atol=1e-4)
+
+
+def test_parts_of_a_batch_have_the_gradients_of_passes_of_their_own():
+    """In float64, with every kind of batch norm; moving averages too are those of pass after pass."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        for norm in ("batch", "moving_batch"):
+            nodes = [conv("a", 4, 3, normalization=norm, nonlinearity="tanh"), linear("b", 1)]
+            one = modules.Stack(nodes, (2, 6, 6), torch.Generator().manual_seed(0))
+            for module in one.modules():
+                if isinstance(module, modules.MovingBatchNorm):
+                    module.recording = True
+            other, x = copy.deepcopy(one), torch.randn(6, 2, 6, 6, generator=torch.Generator().manual_seed(1))
+            with modules.parts_of(one, 3):
+                together = one(x)
+            apart = torch.cat([other(part) for part in x.chunk(3)])
+            for network, values in ((one, together), (other, apart)):
+                (values.square().sum()).backward()
+                assert all(part.parts == 1 for part in network.modules() if isinstance(part, modules.OverParts))
+            torch.testing.assert_close(together, apart, rtol=1e-12, atol=1e-12)
+            for p, q in zip(one.parameters(), other.parameters(), strict=True):
+                torch.testing.assert_close(p.grad, q.grad, rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-12, atol=1e-12)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_acgan_classifies_reals_for_the_critic_and_fakes_for_the_generator(monkeypatch):
@@ -215,13 +243,15 @@ def test_sub_batches_keep_their_labels():
     spec = small_spec("cifar_resnet conditional", CONSTRAINTS["none"], generator_sub_batches=2)
     trainer = Trainer(spec, make_data(spec.dataset), torch.device("cpu"))
     noise = torch.randn(4, 128, generator=torch.Generator().manual_seed(0))
-    labels, seen = torch.tensor([3, 1, 4, 1]), []
+    labels = torch.tensor([3, 1, 4, 1])
     trainer.member.noise = lambda shape, draws: noise
-    trainer.generator.register_forward_hook(lambda m, inputs, output: seen.append(inputs))
-    trainer._generated(4, labels)
-    assert torch.equal(torch.cat([y for _, y in seen]), labels)
-    assert torch.equal(torch.cat([z for z, _ in seen]), noise)
-    assert len(seen) == 2
+    with torch.no_grad():
+        for norm in (m for m in trainer.generator.modules() if isinstance(m, modules.ConditionalBatchNorm)):
+            norm.scale.copy_(1 + torch.arange(len(norm.scale))[:, None] / 10)  # so that classes differ
+        made = trainer._generated(4, labels)
+        halves = [trainer.generator(noise[rows], labels[rows]) for rows in (slice(0, 2), slice(2, 4))]
+        assert torch.allclose(made, torch.cat(halves), atol=1e-5)
+        assert not torch.allclose(made, trainer._generated(4, labels.flip(0)), atol=1e-3)
 
 
 def test_given_fakes_are_the_data_set_s_own():

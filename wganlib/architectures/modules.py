@@ -6,7 +6,8 @@ takes (x, labels); only class-conditional norms look at the labels.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -155,7 +156,30 @@ class SameConvTranspose2d(Weights):
         return full[..., :side, :side]
 
 
-class BatchNorm(nn.Module):
+class OverParts(nn.Module):
+    """A norm whose statistics are those of each of `parts` equal parts of the batch, which `parts_of` sets."""
+
+    parts = 1
+
+    def over_parts(self, normalise: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Each part of x [N, ...] normalised by itself."""
+        return normalise(x) if self.parts == 1 else torch.cat([normalise(part) for part in x.chunk(self.parts)])
+
+
+@contextmanager
+def parts_of(network: nn.Module, parts: int) -> Iterator[None]:
+    """Let the batch norms of a network take each of so many equal parts of a batch by itself, in one pass over all of it."""
+    norms = [module for module in network.modules() if isinstance(module, OverParts)]
+    for norm in norms:
+        norm.parts = parts
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.parts = 1
+
+
+class BatchNorm(OverParts):
     """Batch normalisation by the statistics of the present batch, at sampling too; biased variance, epsilon 1e-5."""
 
     def __init__(self, channels: int):
@@ -164,10 +188,10 @@ class BatchNorm(nn.Module):
         self.offset = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=1e-5)
+        return self.over_parts(lambda part: F.batch_norm(part, None, None, self.scale, self.offset, True, eps=1e-5), x)
 
 
-class ConditionalBatchNorm(nn.Module):
+class ConditionalBatchNorm(OverParts):
     """Batch norm whose scale and offset are rows of tables [classes, channels]; the statistics are shared by all classes."""
 
     def __init__(self, channels: int, classes: int):
@@ -177,11 +201,11 @@ class ConditionalBatchNorm(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         shape = (*x.shape[:2], *[1] * (x.ndim - 2))
-        normalised = F.batch_norm(x, None, None, training=True, eps=1e-5)
+        normalised = self.over_parts(lambda part: F.batch_norm(part, None, None, training=True, eps=1e-5), x)
         return normalised * self.scale[labels].view(shape) + self.offset[labels].view(shape)
 
 
-class MovingBatchNorm(nn.Module):
+class MovingBatchNorm(OverParts):
     """Batch norm by the batch while training and by moving averages in `eval` mode; epsilon 1e-3, momentum 0.99.
 
     The defaults of tf.layers in Lipschitz GANs' code, which updates the averages in the generator's steps alone: they are
@@ -200,9 +224,12 @@ class MovingBatchNorm(nn.Module):
         self.recording = False
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        if self.training and not self.recording:
-            return F.batch_norm(x, None, None, self.scale, self.offset, training=True, eps=1e-3)
-        return F.batch_norm(x, self.mean, self.variance, self.scale, self.offset, self.training, momentum=0.01, eps=1e-3)
+        mean, variance = (None, None) if self.training and not self.recording else (self.mean, self.variance)
+
+        def normalise(part: Tensor) -> Tensor:
+            return F.batch_norm(part, mean, variance, self.scale, self.offset, self.training, momentum=0.01, eps=1e-3)
+
+        return self.over_parts(normalise, x)
 
 
 class LayerNorm(nn.Module):

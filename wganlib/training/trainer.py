@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from wganlib import architectures
 from wganlib.architectures.build import critic_parameter_groups
-from wganlib.architectures.modules import MovingBatchNorm
+from wganlib.architectures.modules import MovingBatchNorm, parts_of
 from wganlib.datasets.dataset import Dataset
 from wganlib.methods import constraints
 from wganlib.methods.method import Clipping
@@ -31,8 +30,6 @@ class Trainer(Engine):
         # Some toys' generators have no network; an empty module keeps files uniform.
         self.generator: nn.Module = (generator or nn.Module()).to(device)
         self.critic = build_critic(spec, initial).to(device)
-        # Batch norm must see real and generated examples apart, as in the official code.
-        self.critic_ties_examples = "batch" in architectures.normalizations(spec.architecture, spec.dataset.shape, "critic")
         self.member = Member(spec, images, device)
         record = spec.record or ()
         self.compared = records.compared(images, spec.method.batch_size) if "held_out_loss" in record else None
@@ -82,21 +79,15 @@ class Trainer(Engine):
             fake = self._generated(len(real), labels, noise) if self.trains_generator else self.member.given(real, noise)
         return real, labels, fake
 
+    # The critic's batch norm sees real and generated examples apart, as in the official code.
     def critic_losses(self, real: Tensor, labels: Tensor | None, fake: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if self.critic_ties_examples:
-            on_real, on_fake = self._on_parts(real), self._on_parts(fake)
-        else:
+        with parts_of(self.critic, 2 * (self.spec.method.critic_sub_batches or 1)):
             on_real, on_fake = self.critic(torch.cat([real, fake])).chunk(2)
         loss = critic_loss(self.member.objective, on_real[:, 0], on_fake[:, 0])
         auxiliary = self.spec.method.auxiliary
         if auxiliary and labels is not None:
             loss = loss + auxiliary.critic_weight * auxiliary_loss(on_real[:, 1:], labels)
         return loss, on_real[:, 0], on_fake[:, 0]
-
-    def _on_parts(self, x: Tensor) -> Tensor:
-        """The critic's values of examples [N, ...], in the sub-batches over each of which its batch norm averages."""
-        parts = self.spec.method.critic_sub_batches or 1
-        return self.critic(x) if parts == 1 else torch.cat([self.critic(part) for part in x.chunk(parts)])
 
     def penalties(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         points = self.member.points(real, fake)
@@ -121,7 +112,8 @@ class Trainer(Engine):
         self._record_moving_averages(True)
         fake = self._generated(count, labels)
         self._record_moving_averages(False)
-        values = self._on_parts(fake)
+        with parts_of(self.critic, method.critic_sub_batches or 1):
+            values = self.critic(fake)
         loss = generator_loss(self.member.objective, values[:, 0])
         if method.auxiliary and labels is not None:
             loss = loss + method.auxiliary.generator_weight * auxiliary_loss(values[:, 1:], labels)
@@ -137,11 +129,8 @@ class Trainer(Engine):
     def _generated(self, count: int, labels: Tensor | None, noise: torch.Generator | None = None) -> Tensor:
         """Examples [count, ...], made in the method's sub-batches, whose statistics batch norm uses."""
         latent = self.member.noise((count, self.spec.architecture.latent_size), noise)
-        parts = self.spec.method.generator_sub_batches or 1
-        if parts == 1:
+        with parts_of(self.generator, self.spec.method.generator_sub_batches or 1):
             return self.generator(latent, labels)  # type: ignore[no-any-return]
-        chosen = labels.chunk(parts) if labels is not None else [None] * parts
-        return torch.cat([self.generator(z, y) for z, y in zip(latent.chunk(parts), chosen, strict=True)])
 
     def _record_moving_averages(self, recording: bool) -> None:
         for module in self.generator.modules():
