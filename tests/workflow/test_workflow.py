@@ -1,5 +1,6 @@
 """The workflow on a four-run DAG: results, what a change re-trains, refusals, kills. One worker runs this file in order."""
 
+import contextlib
 import csv
 import json
 import math
@@ -353,7 +354,10 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
         # The rule tries once more.
         assert process.wait(timeout=300) == 0
     elif victim == "warm process":
-        os.kill(warm_process(folder), signal.SIGKILL)
+        warm = warm_process(folder)
+        # A training that is stopped is surely under way when the process is killed.
+        wait_until(lambda: process.poll() is None and stopped(folder, warm))
+        os.kill(warm, signal.SIGKILL)
         assert process.wait(timeout=300) == 0
         assert any("begins again by itself" in log.read_text() for log in (folder / "logs").rglob("*.log"))
     else:
@@ -365,6 +369,21 @@ def test_a_kill_at_a_training_s_middle_changes_no_result(built, tmp_path, victim
     assert results_of(folder) == results_of(built)
     wait_until(lambda: not processes(folder))
     assert victim == "warm process" or not list((folder / ".snakemake").glob("*.sock"))
+
+
+def stopped(folder, warm):
+    """The trainings in children of the warm process, which it stops."""
+
+    def state_and_parent(pid):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+
+    found = []
+    for pid in trainings(folder):
+        with contextlib.suppress(OSError):
+            if state_and_parent(pid)[1] == str(warm):
+                os.kill(pid, signal.SIGSTOP)
+                found += [pid] if state_and_parent(pid)[0] == "T" else []
+    return found
 
 
 def wait_until(condition, seconds=120):
