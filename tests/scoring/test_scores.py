@@ -16,6 +16,7 @@ from wganlib.scoring import formulas as scores
 from wganlib.scoring import scorer as scoring
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.training import runs
+from wganlib.training.networks import build_generator
 from wganlib.training.trainer import Trainer
 
 DIGITS = DatasetSpec(name="digits", image_size=16)
@@ -256,3 +257,17 @@ def test_augmentation_shifts_by_up_to_four_pixels_and_flips_colour_images_alone(
         assert set(found[:, 1].tolist()) == {8 + d for d in range(-4, 5)}
         assert set(found[:, 2].tolist()) == places
         assert torch.equal(moved[:, 0], moved[:, 2])
+
+
+def test_samples_that_are_finite_with_features_that_are_not_fail(classifier_folder, monkeypatch):
+    scorer, spec = scoring.Scorer(make_spec(), SCORING, classifier_folder), make_spec()
+    original = classifiers.outputs
+
+    def overflowing(network, batches):
+        probabilities, features = original(network, batches)
+        return probabilities, np.full_like(features, np.inf)
+
+    generator = build_generator(spec, torch.Generator().manual_seed(0)).eval()
+    assert scorer.scores(generator)["classifier_score"] > 1
+    monkeypatch.setattr(classifiers, "outputs", overflowing)
+    assert scorer.scores(generator) == scorer.scores(None)
