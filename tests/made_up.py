@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
 from wganlib.judging.score_names import COLUMNS
 from wganlib.planning.expansion import Entry
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.content import Content, Tables
+from wganlib.reporting.content import Content
 from wganlib.scoring.scorer import FAILED
 
 

@@ -230,6 +230,38 @@ def collect(
 
 
 @app.command()
+def judge(
+    experiment: ExperimentArgument,
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+) -> None:
+    """Judge an experiment's claims from its collected tables."""
+    from wganlib.collecting.ledger import judge_experiment
+    from wganlib.planning.plan import load_plan
+
+    loaded = load_plan(params, scale)
+    typer.echo(str(judge_experiment(loaded, loaded.experiment(experiment), results)))
+
+
+@app.command()
+def claims(
+    scale: Scale = None,
+    params: Params = Path("params"),
+    results: Results = Path("results"),
+    reports: Reports = Path("reports"),
+) -> None:
+    """Bring the verdicts on all claims together: tables, and a page with all of them."""
+    from wganlib.collecting.ledger import gather
+    from wganlib.planning.plan import load_plan
+    from wganlib.reporting.forest import write_claims
+
+    loaded = load_plan(params, scale)
+    gather(loaded, results)
+    typer.echo(str(write_claims(loaded.scale, results, reports)))
+
+
+@app.command()
 def report(
     experiment: ExperimentArgument,
     scale: Scale = None,

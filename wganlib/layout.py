@@ -20,6 +20,12 @@ CLASSIFIER_FILES = ("classifier.safetensors", "reference.safetensors", "classifi
 TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "quantities.csv", "metrics.json", "facts.json", "arrays.npz")
 """What an experiment's tables consist of."""
 
+CLAIMS = "claims.json"
+"""Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
+
+CLAIMS = "claims.json"
+"""Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
+
 PAGE = "runs.html"
 """The page beside them, on which every run can be opened."""
 

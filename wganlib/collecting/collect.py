@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wganlib.architectures.families.random_set import FACTORS
+from wganlib.collecting.collected import load
 from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError
@@ -74,6 +75,9 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
     write_atomic(folder / "arrays.npz", _packed(arrays))
     write_json(folder / "facts.json", facts)
     write_json(folder / "metrics.json", metrics(table, list(experiment.axes)))
+    module = module_of(experiment.name) if experiment.params.scored and experiment.params.report else None
+    if module is not None and hasattr(module, "measure"):
+        write_table(folder / "quantities.csv", module.measure(load(plan, experiment, results)).frame(), float_format="%.9g")
     write_atomic(folder / "runs.html", page(plan.scale, experiment, table, [one.parts for one in gathered]))
     return folder
 

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, known, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, known, mean_sd, number, rows_of
 from wganlib.reporting.grammar import paired, runs_ok
 from wganlib.reporting.style import DASHES, PALETTE, figure
 

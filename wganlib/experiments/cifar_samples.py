@@ -1,7 +1,8 @@
 """Samples of the CIFAR-10 ResNets, without labels and by class (Gulrajani et al. 2017, Figure 6)."""
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Tables, rows_of
+from wganlib.reporting.content import Content, rows_of
 from wganlib.reporting.grammar import score_table, whole_sheets
 
 QUANTITIES = {"score": Quantity("score of the model whose samples are shown")}

@@ -1,7 +1,8 @@
 """Scores of the CIFAR-10 ResNets beside the published rows (Gulrajani et al. 2017, Table 3)."""
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Table, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, runs_ok
 
 QUANTITIES = {

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, runs_ok, sample_grid
 from wganlib.reporting.style import DASHES, PALETTE, figure
 

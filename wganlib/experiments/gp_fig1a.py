@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import assignment, axis, between, gradients, modes, norms, r_squared, samples, surface, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import GradientPenalty
-from wganlib.reporting.content import Content, Picture, Tables, value_text
+from wganlib.reporting.content import Content, Picture, value_text
 from wganlib.reporting.planes import contours, plane, points
 from wganlib.reporting.style import figure
 

@@ -9,11 +9,12 @@ from scipy.signal import find_peaks
 from torch import nn
 
 from wganlib.architectures.modules import WeightLayer
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import samples
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import Clipping
 from wganlib.methods.objectives import critic_loss, objective
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 from wganlib.training.stacks import Trained
 

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import assignment, modes, samples
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.planes import plane, points
 from wganlib.reporting.style import figure
 

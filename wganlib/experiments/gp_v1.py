@@ -2,11 +2,12 @@
 
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import standardised_difference
 from wganlib.methods.method import Adam
-from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Table, mean_sd, number, rows_of
 from wganlib.reporting.grammar import lines_figure, paired, runs_ok
 
 V1, V3 = 0.5, 0.0

@@ -4,8 +4,9 @@ import math
 
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Lines, Picture, Table, Tables, finite, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Lines, Picture, Table, finite, mean_sd, number, rows_of
 from wganlib.reporting.grammar import ending, runs_ok, with_references
 from wganlib.reporting.style import DASHES, PALETTE, figure
 

@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from numpy.typing import NDArray
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, finite, mean_sd, rows_of
+from wganlib.reporting.content import Content, Picture, Table, finite, mean_sd, rows_of
 from wganlib.reporting.grammar import legend_below, lines_figure, unbroken
 from wganlib.reporting.lipschitz_gans import chosen, trained
 

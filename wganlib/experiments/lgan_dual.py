@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring import linear_programs as lp
 from wganlib.measuring.maps import norms
 from wganlib.measuring.study import Array, Findings, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import FAKE, PALETTE, REAL, figure
 from wganlib.scoring.formulas import transport_cost
 

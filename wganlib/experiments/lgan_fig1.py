@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.directions import resultant
 from wganlib.measuring.maps import assignment, axis, cosines, gradients, samples, surface, values
 from wganlib.measuring.study import Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.planes import arrows, heat, plane, points
 from wganlib.reporting.style import figure
 

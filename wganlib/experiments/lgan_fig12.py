@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.directions import gradient_rows, image_cosines, supports
 from wganlib.measuring.maps import assignment, gradients, norms
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.image_rows import column_titles, picture_rows
 from wganlib.reporting.style import PALETTE, figure
 

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from scipy.optimize import brentq
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import axis, samples, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
 from wganlib.methods.method import GradientPenalty
 from wganlib.methods.objectives import Function, Objective, condition_11, mirrored, objective
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.directions import rays
 from wganlib.measuring.maps import assignment, axis, cosines, gradients, norms, samples, surface, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.planes import arrows, heat, plane, points
 from wganlib.reporting.style import figure
 

@@ -5,10 +5,11 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.directions import gradient_rows, image_cosines, supports
 from wganlib.measuring.maps import assignment, gradients
 from wganlib.measuring.study import Array, Findings, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.image_rows import column_titles, picture_rows
 from wganlib.reporting.style import figure
 

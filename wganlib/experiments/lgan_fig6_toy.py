@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import samples, values
 from wganlib.measuring.study import Array, Findings, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import FAKE, REAL, figure
 from wganlib.training.stacks import Trained
 

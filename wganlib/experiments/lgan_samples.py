@@ -4,8 +4,9 @@ import math
 
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, number, rows_of
 from wganlib.reporting.grammar import cut
 from wganlib.reporting.lipschitz_gans import chosen, trained
 from wganlib.reporting.style import TEXT_WIDTH, figure

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, rows_of
+from wganlib.reporting.content import Content, Picture, Table, mean_sd, rows_of
 from wganlib.reporting.grammar import legend_below, lines_figure
 from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, trained
 from wganlib.reporting.style import FAKE, REAL, figure

@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring import linear_programs as lp
 from wganlib.measuring import spaces
 from wganlib.measuring.maps import norms
 from wganlib.measuring.spaces import Critic, Masses
 from wganlib.measuring.study import Array, Findings, Quantity, Study
 from wganlib.methods.objectives import objective
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import MARKERS, PALETTE, figure
 
 QUANTITIES = {

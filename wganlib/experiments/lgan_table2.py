@@ -3,10 +3,11 @@
 import numpy as np
 from scipy import stats
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.params import PublishedScores
-from wganlib.reporting.content import Content, Table, Tables, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Table, mean_sd, number, rows_of
 from wganlib.reporting.grammar import score_table, unbroken
 from wganlib.reporting.lipschitz_gans import STRICTLY_CONVEX, WASSERSTEIN, chosen, trained
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import mcnemar
-from wganlib.reporting.content import Content, Picture, Table, Tables, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, mean_sd, number, rows_of
 from wganlib.reporting.grammar import paired, score_table
 from wganlib.reporting.style import figure
 

@@ -1,8 +1,9 @@
 """Samples of WGAN-GP's deep ResNet on bedrooms (Gulrajani et al. 2017, Figure 4)."""
 
 from wganlib import architectures
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Table, Tables, mean_sd, number
+from wganlib.reporting.content import Content, Table, mean_sd, number
 from wganlib.reporting.grammar import runs_ok, whole_sheets
 
 QUANTITIES = {

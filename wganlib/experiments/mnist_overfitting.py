@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging import statistics
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, known, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, known, mean_sd, number, rows_of
 from wganlib.reporting.grammar import end_gap, ending, negative_losses, paired, runs_ok, score_table
 from wganlib.reporting.style import PALETTE, figure
 

@@ -5,8 +5,9 @@ import math
 import pandas as pd
 from scipy import stats
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, number, rows_of
 from wganlib.reporting.grammar import end_gap, ending, negative_losses
 from wganlib.reporting.style import PALETTE, figure
 

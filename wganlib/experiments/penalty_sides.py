@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging import statistics
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import Outcomes, SignTest
-from wganlib.reporting.content import Content, Picture, Table, Tables, number
+from wganlib.reporting.content import Content, Picture, Table, number
 from wganlib.reporting.grammar import Paired, paired
 from wganlib.reporting.style import PALETTE, figure
 

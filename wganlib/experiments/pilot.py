@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Quantity
-from wganlib.reporting.content import Content, Tables, rows_of
+from wganlib.reporting.content import Content, rows_of
 
 QUANTITIES: dict[str, Quantity] = {}
 SETTINGS = ["learning_rate", "critic_factor", "generator_iteration"]

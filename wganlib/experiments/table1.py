@@ -4,8 +4,9 @@ import math
 
 from wganlib import architectures
 from wganlib.architectures.families.random_set import FACTORS
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Quantity
-from wganlib.reporting.content import Content, Tables
+from wganlib.reporting.content import Content
 from wganlib.reporting.factors import FACTOR_TITLES, level_title
 
 QUANTITIES: dict[str, Quantity] = {}

@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from wganlib.architectures.families.random_set import FACTORS
+from wganlib.collecting.collected import Tables
 from wganlib.collecting.tables import ranking
 from wganlib.errors import WganlibError
 from wganlib.judging import statistics
@@ -16,7 +17,7 @@ from wganlib.judging.quantities import Quantity
 from wganlib.methods.method import OptimizerSpec
 from wganlib.planning.params import PublishedTable
 from wganlib.reporting import style
-from wganlib.reporting.content import Content, Tables, rows_of
+from wganlib.reporting.content import Content, rows_of
 from wganlib.reporting.factors import FACTOR_TITLES, level_title
 
 QUANTITIES: dict[str, Quantity] = {}

@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import assignment, gradients, norms, samples, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import PALETTE, figure
 
 QUANTITIES = {

@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.stats import norm
 
+from wganlib.collecting.collected import Tables
 from wganlib.measuring.maps import axis, gradients, r_squared, values
 from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.reporting.content import Content, Picture, Tables
+from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.style import DASHES, FAKE, PALETTE, REAL, figure
 
 REAL_MEAN, FAKE_MEAN = 0.0, 5.0

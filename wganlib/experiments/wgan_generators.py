@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from wganlib import architectures
+from wganlib.collecting.collected import Tables
 from wganlib.datasets import DataShape
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.expansion import Experiment
-from wganlib.reporting.content import Content, Table, Tables, mean, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Table, mean, mean_sd, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table, with_references
 
 WGAN = "wgan_2017"

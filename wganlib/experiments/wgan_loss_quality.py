@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.judging.statistics import Interval
-from wganlib.reporting.content import Content, Picture, Table, Tables, mean, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, mean, number, rows_of
 from wganlib.reporting.grammar import sample_grid, score_table
 from wganlib.reporting.style import DASHES, PALETTE, figure
 

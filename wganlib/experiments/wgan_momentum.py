@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, Tables, finite, mean_sd, number, rows_of
+from wganlib.reporting.content import Content, Picture, Table, finite, mean_sd, number, rows_of
 from wganlib.reporting.grammar import score_table
 from wganlib.reporting.style import PALETTE, figure
 

@@ -60,6 +60,20 @@ def settings(spec: Spec) -> str:
     return "; ".join(parts)
 
 
+def world(runs: Iterable[Spec]) -> str:
+    """What a verdict on these runs is about: their data and training, in words; nothing for none.
+
+    A verdict holds in the world in which it was measured.
+    """
+    runs = list(runs)
+    if not runs:
+        return ""
+    data = dict.fromkeys(_data(spec).replace("_", " ") for spec in runs)
+    iterations = sorted({spec.generator_iterations for spec in runs})
+    budget = f"{iterations[0]:,}" + (f" to {iterations[-1]:,}" if len(iterations) > 1 else "")
+    return f"on {joined(data)} after {budget} iterations"
+
+
 def _data(spec: Spec) -> str:
     data = spec.dataset
     size = f" at {data.image_size} x {data.image_size}" if data.image_size else ""

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import unknown
 from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.judging.claims import PAPERS, Claim, Condition, Sample
 
 Partial = dict[str, Any]
 Label = str | int | float | bool
@@ -113,6 +114,10 @@ class ExperimentParams(Part):
     runs_of: dict[str, dict[str, Options]] = {}
     """Other experiments whose runs belong to this one too, those alone that have one of the given options of each axis."""
     settings: Partial = {}
+    gates: dict[str, Condition] = {}
+    """What must be true before claims that name it mean anything."""
+    claims: dict[str, Claim] = {}
+    """By id: what the papers say that its runs can show."""
     scales: dict[str, ExperimentScale]
 
     @model_validator(mode="after")
@@ -127,7 +132,27 @@ class ExperimentParams(Part):
                 axes.setdefault(axis, set()).update(options)
         for name, scale in self.scales.items():
             self._check(scale, axes, f"scales.{name}")
+        self._check_claims(axes)
         return self
+
+    def _check_claims(self, axes: dict[str, set[str]]) -> None:
+        """Refuse unknown papers, gates, and options of the groups' axes; other labels are the measuring module's."""
+        for name, claim in self.claims.items():
+            if name.partition(".")[0] not in PAPERS:
+                raise ValueError(f"claims: {unknown('paper', name.partition('.')[0], PAPERS)}")
+            for gate in claim.gates:
+                if gate not in self.gates:
+                    raise ValueError(f"claims.{name}: {unknown('gate', gate, self.gates)}")
+        if self.runs_of:
+            return  # their axes are other experiments'
+        samples: dict[str, Sample] = {f"gates.{name}": gate for name, gate in self.gates.items()}
+        samples |= {f"claims.{name}": claim for name, claim in self.claims.items()}
+        for where, sample in samples.items():
+            for labels in (sample.where, *sample.minus, *sample.plus, sample.against or {}):
+                for axis, options in labels.items():
+                    for option in (str(option) for option in options if axis in axes):
+                        if option not in axes[axis]:
+                            raise ValueError(f"{where}: {unknown(f'option of {axis}', option, axes[axis])}")
 
     @property
     def scored(self) -> bool:

@@ -1,91 +1,16 @@
-"""What an experiment's module sees, its collected tables, and what it gives: the content of a report."""
+"""What an experiment's module gives: the content of a report, and how numbers are written in it."""
 
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image
 
-from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import Findings
-from wganlib.judging.score_names import ScoreColumns
-from wganlib.planning.expansion import Experiment
-from wganlib.planning.experiment import Partial
-from wganlib.planning.params import MethodParams, Published
-
-
-@dataclass(frozen=True)
-class Tables:
-    """An experiment's collected tables."""
-
-    experiment: Experiment
-    scale: str
-    runs: pd.DataFrame
-    """A row a run: `run`, `group`, its labels, `seed`, `outcome`, scores as they count, their standard errors, `seconds`."""
-    snapshots: pd.DataFrame
-    """The same labels, outcomes and scores at `generator_iteration`s on the way; 0 is the untrained generator."""
-    curves: pd.DataFrame
-    """Labels, `run`, and thinned rows of histories: `generator_iteration`, losses, `seconds`, and what a run records."""
-    real: dict[str, Any]
-    """By data set: its classifier's accuracy, `real_training_images` and `real_held_out_images` with their scores."""
-    lines: dict[str, list[str]]
-    """Generated lines of text by run."""
-    facts: dict[str, Any]
-    """Further facts of the measurement."""
-    quantities: pd.DataFrame
-    """What the experiment's module measured: a row a value, with the columns of `Findings.frame`."""
-    arrays: dict[str, NDArray[Any]]
-    """Arrays of the measurement, by name."""
-    sheets: dict[str, Image.Image]
-    """Sheets of samples by run, of the first seed."""
-    methods: dict[str, MethodParams]
-    published: Published
-
-    @property
-    def settings(self) -> Partial:
-        """The experiment's settings at this scale."""
-        return self.experiment.settings
-
-    @property
-    def columns(self) -> ScoreColumns:
-        """The columns of the score that heads the report."""
-        return self.experiment.scoring.columns
-
-    @cached_property
-    def results(self) -> pd.DataFrame:
-        """The runs that have a result, those that diverged among them."""
-        return with_result(self.runs)
-
-    def options(self, axis: str) -> list[str]:
-        """The options of an axis, in the experiment's order."""
-        return self.experiment.axes.get(axis, [])
-
-    def title(self, method: str) -> str:
-        """A method's title, or the option's own words."""
-        return self.methods[method].title if method in self.methods else method.replace("_", " ")
-
-    def below(self, prefix: str) -> dict[str, NDArray[np.float64]]:
-        """The arrays below `prefix/`, without it."""
-        return {key[len(prefix) + 1 :]: value for key, value in self.arrays.items() if key.startswith(f"{prefix}/")}
-
-    def mean(self, quantity: str, case: str | None = None) -> float:
-        """Mean of a quantity over seeds, and over cases where none is given; not a number where it was not measured."""
-        rows = self.quantities[self.quantities["quantity"] == quantity]
-        return float((rows if case is None else rows[rows["case"] == case])["value"].mean())
-
-    def text(self, quantity: str, case: str | None = None, form: str = ".2f") -> str:
-        """The mean of a quantity in a caption."""
-        return value_text(self.mean(quantity, case), form)
-
-    def iterations(self, run: str) -> int:
-        """The generator iterations of a run's budget."""
-        return next(entry.spec.generator_iterations for entry in self.experiment.entries if entry.run == run)
 
 
 class Table(NamedTuple):

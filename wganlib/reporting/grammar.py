@@ -9,7 +9,8 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
-from wganlib.reporting.content import Picture, Table, Tables, by_labels, known, mean, mean_sd, number
+from wganlib.collecting.collected import Tables
+from wganlib.reporting.content import Picture, Table, by_labels, known, mean, mean_sd, number
 from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from wganlib.reporting.content import Tables, rows_of
+from wganlib.collecting.collected import Tables
+from wganlib.reporting.content import rows_of
 
 WASSERSTEIN = "x"
 STRICTLY_CONVEX = ("exp x", "−log σ(−x)", "x + √(x² + 1)", "(x + 1)²")

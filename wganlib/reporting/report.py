@@ -1,28 +1,22 @@
 """Reports: collected tables -> numbers (JSON) -> PDF. A report never trains, scores or reads a run's folder."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from PIL import Image
 
 from wganlib.collecting.collect import module_of
-from wganlib.collecting.tables import LEAST_COLUMNS, read_table
+from wganlib.collecting.collected import Tables, load
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import write_atomic, write_json
 from wganlib.judging.quantities import Quantity
 from wganlib.planning.describe import settings_lines
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.plan import Plan
-from wganlib.reporting.content import Content, Tables
+from wganlib.reporting.content import Content
 from wganlib.reporting.criteria import grouped
 from wganlib.reporting.style import pdf
 from wganlib.reporting.typeset import compile_report
-
-SHEETS = "sheets/"
 
 
 def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Path) -> Path:
@@ -75,42 +69,6 @@ def _numbers(tables: Tables, content: Content, described: dict[str, Quantity]) -
         "commits": sorted(set(runs["commit"].fillna("not recorded"))),
         "devices": sorted(set(runs["device"])),
     }
-
-
-def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
-    """An experiment's collected tables.
-
-    Raises:
-        WganlibError: one is missing or damaged.
-    """
-    folder, text = results / plan.scale / experiment.name, list(experiment.axes)
-    runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
-    facts, arrays = read_json(folder / "facts.json"), _arrays(folder / "arrays.npz")
-    return Tables(
-        experiment=experiment,
-        scale=plan.scale,
-        runs=runs,
-        snapshots=read_table(folder / "snapshots.csv", ["run"], text),
-        curves=read_table(folder / "curves.csv", ["run", "generator_iteration"], text),
-        real=facts.pop("real", {}),
-        lines=facts.pop("lines", {}),
-        facts=facts,
-        quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"]),
-        sheets={name.removeprefix(SHEETS): Image.fromarray(v) for name, v in arrays.items() if name.startswith(SHEETS)},
-        arrays={name: value for name, value in arrays.items() if not name.startswith(SHEETS)},
-        methods=plan.methods,
-        published=plan.published,
-    )
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise WganlibError(f"{path}: not readable ({error}); collect the experiment again") from None
 
 
 def _failed(row: dict[Any, Any], experiment: Experiment) -> str:
