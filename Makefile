@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 SNAKEMAKE := WGANLIB_PROGRESS=1 $(BIN)/snakemake --cores all
 NUMERICAL_TESTS := $(addprefix tests/,methods architectures datasets training scoring measuring experiments)
 
-.PHONY: help install table2 reports list publish test test-slow test-processor check baseline pilot stress lint plan lock clean
+.PHONY: help install table2 reports claims list publish test test-slow test-processor check baseline pilot stress lint plan lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ reports: install ## build every table and figure of the current scale, and repor
 
 list: install ## list every report that the current scale makes
 	$(BIN)/wganlib list
+
+claims: install ## judge every claim of the current scale: reports/claims.pdf, results/<scale>/claims.csv
+	$(SNAKEMAKE) reports/claims.pdf
 
 publish: install ## copy the current scale's tables and reports to where git holds them, with a manifest
 	$(BIN)/wganlib publish

@@ -271,10 +271,11 @@ def report(
 ) -> None:
     """Typeset an experiment's report from its collected tables."""
     from wganlib.planning.plan import load_plan
-    from wganlib.reporting.report import write_report
+    from wganlib.reporting.report import PAPER, write_report
 
     loaded = load_plan(params, scale)
-    typer.echo(str(write_report(loaded.experiment(experiment), loaded, results, reports)))
+    paper = loaded if loaded.scale == PAPER else load_plan(params, PAPER, only=experiment)
+    typer.echo(str(write_report(loaded.experiment(experiment), loaded, paper, results, reports)))
 
 
 @app.command()

@@ -116,8 +116,10 @@ class Plan:
         self.experiments[experiment.name] = experiment
 
 
-def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
+def load_plan(params: Path | str = "params", scale: str | None = None, only: str | None = None) -> Plan:
     """Read the parameters below `params` and expand every experiment that exists at the scale (default: that of config.yaml).
+
+    `only`: the experiment that is expanded alone.
 
     Raises:
         WganlibError: no such folder, an unknown scale or method, a misspelt key, a value that is not allowed.
@@ -136,6 +138,8 @@ def load_plan(params: Path | str = "params", scale: str | None = None) -> Plan:
     around = Surroundings(settings, data, scale_params.width, scale_params.threads)
     folder = _Folder(params / "experiments", scale, scale_paths, around)
     for name in folder.names():
+        if only not in (None, name):
+            continue
         where, read = str(folder.paths[name]), folder.params[name]
         at = read.scales[scale]
         how = merged(scale_params.scoring.model_dump(mode="json", exclude={"numerics"}, exclude_none=True), at.scoring)

@@ -16,6 +16,9 @@ from wganlib.planning.plan import Plan, load_plan
 
 T = TypeVar("T")
 
+CLAIMS = "claims"
+"""The report on the claims of all experiments."""
+
 
 def prepare_jobs(plan: Plan) -> None:
     """Let `python` in a rule be this interpreter; tell jobs whose children they are, and the scale's machine settings."""
@@ -68,7 +71,7 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     chosen = []
     for target in targets:
         name = _report_of(target)
-        if name is None or name in plan.reports():
+        if name in (None, CLAIMS) or name in plan.reports():
             chosen.append(target)
             continue
         scales = (scale.stem for scale in (params / "scales").glob("*.yaml") if scale.stem != plan.scale)
@@ -83,8 +86,8 @@ def report_at(plan: Plan, name: str) -> str:
     Raises:
         WganlibError: the scale makes none of this name.
     """
-    if name not in plan.reports():
-        raise unknown(f"report at scale {plan.scale}", name, plan.reports())
+    if name not in (*plan.reports(), CLAIMS):
+        raise unknown(f"report at scale {plan.scale}", name, (*plan.reports(), CLAIMS))
     return f"reports/{plan.scale}/{name}.pdf"
 
 
@@ -123,6 +126,12 @@ def collected_from(plan: Plan, name: str) -> list[str]:
     runs = [str(layout.run_folder(results, key) / f) for key in experiment.run_keys for f in files]
     judges = classifier_keys(plan, experiment.run_keys)
     return runs + [str(layout.classifier_folder(results, key) / layout.CLASSIFIER_FILES[-1]) for key in judges]
+
+
+def claims_of(plan: Plan) -> list[str]:
+    """The verdicts of every experiment that has claims."""
+    named = (name for name, experiment in plan.experiments.items() if experiment.params.claims)
+    return [str(layout.table_folder(Path("results"), plan.scale, name) / layout.CLAIMS) for name in named]
 
 
 def classifier_keys(plan: Plan, runs: list[str]) -> list[str]:

@@ -24,9 +24,15 @@ def tables_digest(experiment: Experiment) -> str:
     return _digest(value)
 
 
+def claims_digest(experiment: Experiment) -> str:
+    """Changes with anything that the verdicts on an experiment's claims depend on besides its tables."""
+    claims = experiment.params.model_dump(mode="json", include={"claims", "gates"}, exclude_defaults=True)
+    return _digest([claims, [entry.spec.canonical() for entry in experiment.trained_entries]])
+
+
 def report_digest(experiment: Experiment, methods: Mapping[str, MethodParams]) -> str:
     """Changes with anything that its report depends on besides its tables: words, settings, titles of its methods."""
-    described = experiment.params.model_dump(mode="json", exclude={"scales", "groups"}, exclude_none=True)
+    described = experiment.params.model_dump(mode="json", exclude={"scales", "groups", "claims", "gates"}, exclude_none=True)
     titles = [methods[name].title for name in experiment.methods if name in methods]
     specs = [entry.spec.canonical() for entry in experiment.entries]
     return _digest([tables_digest(experiment), described, experiment.settings, titles, specs])
@@ -43,9 +49,21 @@ def tables_code(plan: Plan, experiment: str) -> str:
     return _code_digest("collecting/*.py", "judging/*.py", *own)
 
 
+def judging_code() -> str:
+    """Digest of the code that verdicts are made by."""
+    return _code_digest("judging/*.py", "collecting/ledger.py", "planning/describe.py")
+
+
 def report_code(experiment: str) -> str:
     """Digest of the code and the templates that an experiment's report is made by."""
-    shared = ("reporting/*.py", "reporting/templates/*", "collecting/tables.py", "judging/*.py", "planning/describe.py")
+    shared = (
+        "reporting/*.py",
+        "reporting/templates/*",
+        "collecting/*.py",
+        "judging/*.py",
+        "planning/de*.py",
+        "planning/di*.py",
+    )
     return _code_digest(*shared, f"experiments/{experiment}.*")
 
 

@@ -1,7 +1,7 @@
 """What an experiment's module gives: the content of a report, and how numbers are written in it."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,11 +13,52 @@ from numpy.typing import NDArray
 from wganlib.judging.quantities import Findings
 
 
+class Number(NamedTuple):
+    """A number with its decimals."""
+
+    value: float
+    digits: int = 2
+
+
+class Spread(NamedTuple):
+    """Mean and standard deviation over seeds; one seed has no spread, nor has an infinite mean."""
+
+    mean: float
+    sd: float
+    digits: int = 2
+
+
+class Effect(NamedTuple):
+    """A mean with its 95 % interval, which fewer than two or infinite values do not have (not numbers)."""
+
+    effect: float
+    low: float
+    high: float
+    digits: int = 2
+
+
+class PValue(NamedTuple):
+    """A p value."""
+
+    p: float
+
+
+class Count(NamedTuple):
+    """So many of all."""
+
+    cases: int
+    of: int
+
+
+Cell = str | int | None | Number | Spread | Effect | PValue | Count
+"""What stands in a table; numbers stay numbers in the report's JSON, and the template writes them."""
+
+
 class Table(NamedTuple):
-    """A table of text: headings, rows, a caption; "|" before a heading sets a column to the left, others are right."""
+    """Headings, rows, a caption; "|" before a heading sets a column to the left, others are right."""
 
     columns: list[str]
-    rows: list[list[str]]
+    rows: Sequence[Sequence[Cell]]
     caption: str
     rules: tuple[int, ...] = ()
     """Numbers of rows below which a thin rule stands."""
@@ -35,6 +76,8 @@ class Picture(NamedTuple):
 
     figure: Figure
     caption: str
+    after: bool = False
+    """Whether it stands after the tables; the first picture never does."""
 
 
 @dataclass
@@ -80,6 +123,17 @@ def mean(values: Iterable[Any]) -> float:
     numbers = known(values)
     with np.errstate(invalid="ignore"):
         return float(numbers.mean()) if len(numbers) else math.nan
+
+
+def spread(values: Iterable[Any], digits: int = 2) -> Spread:
+    """Mean and standard deviation over seeds of those values that are numbers.
+
+    >>> spread([1.0, 2.0]).mean, spread([1.5, float("inf")]).mean
+    (1.5, inf)
+    """
+    numbers = known(values)
+    alone = len(numbers) < 2 or np.isinf(numbers).any()
+    return Spread(mean(numbers), math.nan if alone else float(numbers.std(ddof=1)), digits)
 
 
 def mean_sd(values: Iterable[Any], digits: int = 2) -> str:

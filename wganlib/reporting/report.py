@@ -1,38 +1,53 @@
-"""Reports: collected tables -> numbers (JSON) -> PDF. A report never trains, scores or reads a run's folder."""
+"""Reports: collected tables and verdicts -> numbers (JSON) -> PDF. A report never trains, scores or reads a run's folder."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from wganlib import layout
 from wganlib.collecting.collect import module_of
 from wganlib.collecting.collected import Tables, load
 from wganlib.errors import WganlibError
-from wganlib.files import write_atomic, write_json
-from wganlib.judging.quantities import Quantity
-from wganlib.planning.describe import settings_lines
+from wganlib.files import read_json, write_atomic, write_json
+from wganlib.planning.describe import settings_lines, world
+from wganlib.planning.differences import differences
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.plan import Plan
-from wganlib.reporting.content import Content
-from wganlib.reporting.criteria import grouped
+from wganlib.reporting.content import Cell, Content, Table
 from wganlib.reporting.style import pdf
 from wganlib.reporting.typeset import compile_report
+from wganlib.reporting.words import counted, drawn, heading, sentence
+
+FIRST = 5
+"""So many claims stand at the head of a page, the primary ones first; the others stand in a table."""
+
+PAPER = "paper"
+"""The scale that the papers' settings stand at."""
 
 
-def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Path) -> Path:
+def write_report(experiment: Experiment, plan: Plan, paper: Plan, results: Path, reports: Path) -> Path:
     """Write `<reports>/<scale>/<name>.json`, `.pdf` and `.png`, its first page; returns the PDF's path.
 
+    `paper`: the plan at scale paper, from which the report says what differs.
+
     Raises:
-        WganlibError: the experiment has no report or no module, or a collected table is missing or damaged.
+        WganlibError: the experiment has no report or no module, or a collected table or its verdicts are missing or damaged.
     """
     if not experiment.params.report:
         raise WganlibError(f"params/experiments/{experiment.name}.yaml: found report: false; its tables are all that is made")
     tables = load(plan, experiment, results)
-    module = module_of(experiment.name)
-    content: Content = module.report(tables)
+    verdicts = read_json(layout.table_folder(results, plan.scale, experiment.name) / layout.CLAIMS)["claims"]
+    content: Content = module_of(experiment.name).report(tables)
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(content.pictures, 1)}
-    numbers = _numbers(tables, content, module.QUANTITIES if content.findings is None else content.findings.quantities)
-    numbers["pictures"] = [{"file": f, "caption": p.caption} for f, p in zip(files, content.pictures, strict=True)]
+    numbers = _numbers(tables, content) | claims_of(verdicts)
+    other = paper.experiments.get(experiment.name)
+    numbers["differences"] = [list(row) for row in differences(experiment, other)] if other and plan.scale != PAPER else []
+    numbers["pictures"] = [
+        {"file": file, "caption": picture.caption, "after": picture.after}
+        for file, picture in zip(files, content.pictures, strict=True)
+    ]
     path = reports / plan.scale / f"{experiment.name}.pdf"
     typeset, preview = compile_report(content.template, numbers | content.numbers, files | content.files)
     write_json(path.with_suffix(".json"), numbers | content.numbers)
@@ -41,28 +56,43 @@ def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Pat
     return path
 
 
-def _numbers(tables: Tables, content: Content, described: dict[str, Quantity]) -> dict[str, Any]:
-    """The page's numbers but for its pictures."""
+def claims_of(verdicts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a page says of claims: the primary ones first, then those that were decided, so many at its head; all counted."""
+    order = {"fails": 0, "holds": 1, "undecided": 2}
+    ranked = sorted(verdicts, key=lambda claim: (not claim["primary"], order.get(claim["verdict"], 3)))
+    shown = {claim["id"] for claim in ranked[:FIRST]}
+    claims = [
+        claim
+        | {
+            "heading": heading(claim),
+            "sentence": sentence(claim),
+            "drawn": drawn(claim),
+            "shown": claim["id"] in shown,
+            "control": ", ".join(dict.fromkeys(part["verdict"] for part in claim["controls"])) or "none",
+        }
+        for claim in ranked
+    ]
+    closed = dict.fromkeys(gate["says"] for claim in verdicts for gate in claim["gates"] if gate["verdict"] == "fails")
+    return {"claims": claims, "counted": counted(verdicts), "closed": [f"it is not so that {says}" for says in closed]}
+
+
+def _numbers(tables: Tables, content: Content) -> dict[str, Any]:
+    """The page's numbers but for its claims and pictures."""
     experiment, runs = tables.experiment, tables.runs
-    measured = tables.quantities if content.findings is None else content.findings.frame()
-    titles, ours = {key: q.title for key, q in described.items()}, {key for key, q in described.items() if q.ours}
     scored = experiment.params.scored
     return {
         "scale": tables.scale,
         "title": experiment.params.title,
         "source": experiment.params.source,
-        "claim": experiment.params.claim.strip(),
-        "unspecified": list(experiment.params.unspecified),
-        "notes": [*_kind(experiment), *content.notes],
-        "tables": [table._asdict() for table in content.tables],
+        "world": world([entry.spec for entry in experiment.trained_entries]),
+        # What the paper leaves open is chosen at its own scale; at others the settings themselves say what was run.
+        "unspecified": list(experiment.params.unspecified) if tables.scale == PAPER else [],
+        "tables": [_table(table) for table in content.tables],
         "lines": [block._asdict() for block in content.lines],
-        "quantities": grouped(measured, titles, ours),
         "run_list": [_run(row, tables) for row in runs.to_dict("records")] if scored else [],
         "scoring": _scoring(experiment, tables) if scored else "",
         "settings": settings_lines(experiment.trained_entries),
         "seeds": list(experiment.seeds),
-        # Random architectures are repetitions too.
-        "single": scored and runs["seed"].nunique() == 1 and not isinstance(experiment.scale.architectures, int),
         "runs": len(runs),
         "failed": [_failed(row, experiment) for row in runs[runs["outcome"] != "ok"].to_dict("records")],
         "seconds": round(float(runs.drop_duplicates("run")["seconds"].sum()), 1),
@@ -71,32 +101,47 @@ def _numbers(tables: Tables, content: Content, described: dict[str, Quantity]) -
     }
 
 
+def _table(table: Table) -> dict[str, Any]:
+    return table._asdict() | {"rows": [[_cell(cell) for cell in row] for row in table.rows]}
+
+
+KINDS = {"Number": "number", "Spread": "spread", "Effect": "effect", "PValue": "p", "Count": "count"}
+
+
+def _cell(cell: Cell) -> Any:
+    """A cell for JSON: numbers as numbers, those that are infinite as text."""
+    if cell is None or isinstance(cell, str | int):
+        return cell
+    return {"kind": KINDS[type(cell).__name__]} | {name: _number(value) for name, value in cell._asdict().items()}
+
+
+def _number(value: float | None) -> float | str | None:
+    if value is None or math.isnan(value):
+        return None
+    return value if math.isfinite(value) else "∞" if value > 0 else "−∞"
+
+
 def _failed(row: dict[Any, Any], experiment: Experiment) -> str:
     """A failed run by its options and seed, and how it ended."""
     labels = [str(row[axis]) for axis in experiment.axes if not pd.isna(row[axis])]
-    if "architecture" in row:
-        labels.insert(0, f"architecture {row['architecture']}")
+    if isinstance(row.get("architecture"), int):
+        labels.insert(0, f"architecture {row['architecture'] + 1}")
     labels.append(f"seed {row['seed']}")
     return f"{', '.join(labels)} ({str(row['outcome']).replace('_', ' ')})"
 
 
-def _kind(experiment: Experiment) -> list[str]:
-    """What a reader must know of the scores."""
-    if not experiment.params.scored or experiment.scoring.network != "classifier":
-        return []
-    data = ", ".join(sorted({entry.spec.dataset.name for entry in experiment.entries}))
-    return [f"Scores are a classifier's, on {data}: they do not compare with Inception's, which the paper gives."]
-
-
-def _run(row: dict[Any, Any], tables: Tables) -> dict[str, str]:
-    labels = [str(row[axis]) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
-    score = row.get(tables.columns.score)
+def _run(row: dict[Any, Any], tables: Tables) -> dict[str, Any]:
+    labels = [tables.title(str(row[axis])) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
+    c = tables.columns
+    score, untrained = (float(row.get(name) or math.nan) for name in (c.score, c.untrained))
+    architecture = [f"architecture {int(row['architecture']) + 1}"] if isinstance(row.get("architecture"), int) else []
     return {
-        "labels": ", ".join([*([row["group"]] if not labels else []), *labels]),
+        "labels": ", ".join([*architecture, *(labels or [row["group"].replace("_", " ")])]),
         "seed": str(row["seed"]),
-        "outcome": row["outcome"],
-        "score": "–" if score is None or score != score else f"{score:.2f}",
-        "seconds": f"{row['seconds']:.0f}",
+        "outcome": str(row["outcome"]).replace("_", " "),
+        "score": _number(score),
+        "below_untrained": score < untrained,
+        "seconds": _number(float(row["seconds"])),
         "key": row["run"].rpartition("-")[2],
     }
 

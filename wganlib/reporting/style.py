@@ -43,6 +43,14 @@ def figure(height: float, columns: int, rows: int = 1, **options: Any) -> tuple[
     return plt.subplots(rows, columns, figsize=(TEXT_WIDTH, height), layout="constrained", squeeze=False, **options)
 
 
+def svg(drawn: Figure) -> bytes:
+    """A figure as SVG for browsers, text as paths, without a date; the figure stays open."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "wganlib"}):
+        drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
 def pdf(drawn: Figure) -> bytes:
     """A figure as vector PDF without a creation date; maps in it that are rasterised have 200 pixels an inch."""
     buffer = io.BytesIO()

@@ -15,6 +15,7 @@ from wganlib.planning.progress import Follower, Progress, quiet
 from wganlib.planning.snakemake import (
     behind,
     check_config,
+    claims_of,
     classifier_keys,
     collected_from,
     gpus,
@@ -26,6 +27,8 @@ from wganlib.planning.snakemake import (
     targets_here,
 )
 from wganlib.planning.staleness import (
+    claims_digest,
+    judging_code,
     report_code,
     report_digest,
     tables_code,

@@ -22,9 +22,50 @@ rule collect:
         "exec python -m wganlib collect {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
 
 
+rule judge:
+    input:
+        *TABLES.values(),
+    output:
+        f"results/{{scale}}/{{experiment}}/{layout.CLAIMS}",
+    log:
+        "logs/judge/{scale}/{experiment}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    params:
+        claims=lambda wildcards: claims_digest(PLAN.experiment(wildcards.experiment)),
+        code=judging_code(),
+    shell:
+        "exec python -m wganlib judge {wildcards.experiment} --scale {wildcards.scale} > {log} 2>&1"
+
+
+# All claims of the scale, and the one page that shows them.
+rule claims:
+    input:
+        claims_of(PLAN),
+    output:
+        csv="results/{scale}/claims.csv",
+        json=f"results/{{scale}}/{layout.CLAIMS}",
+        pdf=report(
+            "reports/{scale}/claims.pdf",
+            caption="../report/report.rst",
+            category="Claims",
+            labels={"item": "claims", "scale": "{scale}"},
+        ),
+        picture="reports/{scale}/claims.svg",
+    log:
+        "logs/claims/{scale}.log",
+    conda:
+        "../envs/wganlib.yaml"
+    params:
+        code=report_code("claims"),
+    shell:
+        "exec python -m wganlib claims --scale {wildcards.scale} > {log} 2>&1"
+
+
 rule report:
     input:
         *TABLES.values(),
+        f"results/{{scale}}/{{experiment}}/{layout.CLAIMS}",
         published="params/published.yaml",
     output:
         pdf=report(
