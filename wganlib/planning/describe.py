@@ -76,7 +76,7 @@ def world(runs: Iterable[Spec]) -> str:
 
 def _data(spec: Spec) -> str:
     data = spec.dataset
-    size = f" at {data.image_size} x {data.image_size}" if data.image_size else ""
+    size = f" at {data.image_size} × {data.image_size}" if data.image_size else ""
     if data.length:
         size = f", {data.length} symbols a line"
     return f"{data.name}{size}{f', {data.train_limit:,} examples' if data.train_limit else ''}"

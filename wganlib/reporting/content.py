@@ -10,8 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from wganlib.judging.quantities import Findings
-
 
 class Number(NamedTuple):
     """A number with its decimals."""
@@ -84,13 +82,9 @@ class Picture(NamedTuple):
 class Content:
     """What a report shows, in the order of its fields."""
 
-    findings: Findings | None = None
-    """Measured quantities; those of the collected tables when left out."""
     tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     lines: list[Lines] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """Sentences below the claim: what a reader must know before the tables."""
     template: str = "experiment"
     """Name of the typst template."""
     numbers: dict[str, Any] = field(default_factory=dict)

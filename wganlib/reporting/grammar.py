@@ -1,6 +1,7 @@
 """Tables and pictures that several reports share."""
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,44 +11,111 @@ from PIL import Image
 from scipy import stats
 
 from wganlib.collecting.collected import Tables
-from wganlib.reporting.content import Picture, Table, by_labels, known, mean, mean_sd, number
+from wganlib.reporting.content import Cell, Count, Effect, Number, Picture, Table, by_labels, known, mean, rows_of, spread
 from wganlib.reporting.style import DASHES, PALETTE, TEXT_WIDTH, figure
 
 
-def score_table(
-    tables: Tables,
-    axes: Sequence[str],
-    caption: str,
-    published: Callable[[tuple[str, ...]], str] | None = None,
-    rows: pd.DataFrame | None = None,
+class Column(NamedTuple):
+    """A column of a table with a row for each combination of options: what stands in it, from the rows of these options."""
+
+    title: str
+    of: Callable[[pd.DataFrame], Cell]
+    words: str = ""
+    """What it is, a sentence of the caption; none where the title says it."""
+
+
+def by_options(
+    tables: Tables, axes: Sequence[str], columns: Sequence[Column], caption: str = "", rows: pd.DataFrame | None = None
 ) -> Table:
-    """Scores by the options of axes: over seeds, with the spread over seeds and the spread over splits in columns of their own.
+    """A row for each combination of options of these axes (labels of `rows`, the runs when left out), in their order.
 
-    `published`: the paper's number for a row's options.
+    A thin rule stands below the last row of each option of all axes but the last. The caption ends with the columns' words.
     """
-    c, table = tables.columns, tables.runs if rows is None else rows
-    body = []
-    for labels, runs in by_labels(table, list(axes)):
-        line = [tables.title(label) for label in labels] + [runs_ok(runs), mean_sd(runs[c.score])]
-        line += [number(runs[c.split_std].mean()), mean_sd(runs[c.distance], 1), number(runs[c.distance_error].mean(), 1)]
-        body.append(line + ([published(labels)] if published else []))
-    heads = [f"|{axis.replace('_', ' ')}" for axis in axes] + [
-        "runs ok",
-        c.title,
-        "split spread",
-        c.distance_title,
-        "its error",
-    ]
-    told_of = (
-        f" {c.title[0].upper()}{c.title[1:]} and {c.distance_title}: mean over seeds ± standard deviation over seeds, without "
-        "it where there is one seed. Split spread: standard deviation over the splits of one model's samples, not over seeds."
-    )
-    return Table(heads + (["paper"] if published else []), body, caption + told_of)
+    body, firsts = [], []
+    for labels, group in by_labels(tables.runs if rows is None else rows, list(axes)):
+        body.append([*(tables.title(label) for label in labels), *(column.of(group) for column in columns)])
+        firsts.append(labels[:-1])
+    heads = [f"|{axis.replace('_', ' ')}" for axis in axes] + [column.title for column in columns]
+    words = dict.fromkeys(column.words for column in columns if column.words)
+    ends = tuple(i for i in range(len(firsts) - 1) if firsts[i] != firsts[i + 1])
+    return Table(heads, body, " ".join([caption, *words]).strip(), ends)
 
 
-def runs_ok(runs: pd.DataFrame) -> str:
+def over_seeds(name: str, title: str, digits: int = 2, words: str = "") -> Column:
+    """A column of the rows: mean and standard deviation over seeds; a dash where there is no such column."""
+    return Column(title, lambda rows: spread(rows.get(name, []), digits), words)
+
+
+def runs_ok(runs: pd.DataFrame) -> Count:
     """How many of some runs ended well."""
-    return f"{int((runs['outcome'] == 'ok').sum())} of {len(runs)}"
+    return Count(int((runs["outcome"] == "ok").sum()), len(runs))
+
+
+def scores(tables: Tables) -> list[Column]:
+    """The columns of scores: runs that ended, score and distance over seeds, and the sampling errors of one model."""
+    c = tables.columns
+    words = (
+        f"{c.title[0].upper()}{c.title[1:]} and {c.distance_title}: mean ± standard deviation over seeds, without it where "
+        "there is one seed; split spread and its error: of one model's samples."
+    )
+    return [
+        Column("runs ok", runs_ok),
+        over_seeds(c.score, c.title, 2, words),
+        Column("split spread", lambda rows: Number(mean(rows[c.split_std]))),
+        over_seeds(c.distance, c.distance_title, 1),
+        Column("its error", lambda rows: Number(mean(rows[c.distance_error]), 1)),
+    ]
+
+
+def gain(tables: Tables) -> Column:
+    """Score less that of each run's own untrained generator."""
+    c = tables.columns
+    return Column(
+        "gain",
+        lambda rows: spread(rows[c.score] - rows[c.untrained]),
+        "Gain: score less that of the run's own untrained generator; a method without one did not train.",
+    )
+
+
+def measured(tables: Tables, quantity: str, title: str, digits: int = 2, words: str = "", **labels: str) -> Column:
+    """A measured quantity of the runs of a row: of their seeds and of all their labels that the quantity has, and these."""
+    values = rows_of(tables.quantities[tables.quantities["quantity"] == quantity], **labels)
+    shared = [
+        name for name in ("seed", "architecture", *tables.experiment.axes) if name in values and values[name].notna().any()
+    ]
+
+    def of(rows: pd.DataFrame) -> Cell:
+        chosen = values
+        for name in shared:
+            if name in rows and name not in labels:
+                chosen = chosen[chosen[name].astype(str).isin(set(rows[name].astype(str)))]
+        return spread(chosen["value"], digits)
+
+    return Column(title, of, words)
+
+
+def quantities(
+    tables: Tables, titles: dict[str, str], by: Sequence[str], caption: str, digits: int = 2, expected: Sequence[str] = ()
+) -> Table:
+    """Measured quantities, a row for each combination of the labels `by`, a column each: mean and deviation over seeds.
+
+    `expected`: those beside which stands what was expected of them.
+    """
+    rows = tables.quantities[tables.quantities["quantity"].isin(titles)]
+    columns = []
+    for name, title in titles.items():
+        columns.append(Column(title, _of_quantity(name, "value", digits)))
+        if name in expected:
+            columns.append(Column("expected", _of_quantity(name, "expected", digits)))
+    return by_options(tables, by, columns, caption, rows)
+
+
+def _of_quantity(name: str, column: str, digits: int) -> Callable[[pd.DataFrame], Cell]:
+    def of(rows: pd.DataFrame) -> Cell:
+        values = rows_of(rows, quantity=name)[column]
+        return spread(values, digits) if column == "value" else Number(mean(values), digits)
+
+    return of
 
 
 def with_references(runs: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
@@ -55,24 +123,27 @@ def with_references(runs: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return runs.assign(**{name: runs[name].fillna(runs[name].mean()) for name in columns if name in runs})
 
 
-def sample_grid(
-    tables: Tables, rows: Sequence[str], columns: Sequence[str], run_of: Callable[[str, str], str | None], caption: str
-) -> Picture:
-    """Samples of one run a cell, cut from its sheet, rows and columns titled; an empty cell where there is none."""
-    height = 6.7 / max(len(columns), 1) * 0.62 * len(rows) + 0.3
-    drawn, axes = figure(min(height, 9.0), len(columns), len(rows))
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            panel, run = axes[i, j], run_of(row, column)
+def sample_grid(tables: Tables, caption: str, columns: str, rows: str | None = None, **labels: Any) -> Picture:
+    """Samples of the first seed's runs, cut from their sheets: a column an option of one axis, a row one of another.
+
+    `labels`: of the runs that are shown. A cell without a run stays empty.
+    """
+    runs = rows_of(tables.runs, seed=tables.runs["seed"].min(), **labels)
+    across = list(dict.fromkeys(runs[columns].dropna()))
+    down = list(dict.fromkeys(runs[rows].dropna())) if rows else [""]
+    drawn, axes = figure(min(TEXT_WIDTH / max(len(across), 2) * 0.98 * len(down) + 0.25, 9.0), len(across), len(down))
+    for i, row in enumerate(down):
+        for j, column in enumerate(across):
+            panel, cell = axes[i, j], rows_of(runs, **{columns: column} | ({rows: row} if rows else {}))
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
-            if run is not None and run in tables.sheets:
-                panel.imshow(cut(tables.sheets[run]), interpolation="nearest")
+            if len(cell) and cell["run"].iloc[0] in tables.sheets:
+                panel.imshow(cut(tables.sheets[cell["run"].iloc[0]]), interpolation="nearest")
             if i == 0:
-                panel.set_title(column, fontsize=8)
-            if j == 0:
-                panel.set_ylabel(row, fontsize=7.5)
-    return Picture(drawn, caption)
+                panel.set_title(textwrap.fill(tables.title(column), 24), fontsize=8)
+            if j == 0 and row:
+                panel.set_ylabel(textwrap.fill(tables.title(row), 20), fontsize=7.5)
+    return Picture(drawn, caption, after=True)
 
 
 def cut(sheet: Image.Image, share: float = 0.62) -> Image.Image:
@@ -87,49 +158,35 @@ def lines_figure(
     labels: tuple[str, str],
     caption: str,
     height: float = 2.4,
+    log: bool = False,
+    after: bool = False,
 ) -> Picture:
-    """Curves of column `y` over column `x`, a panel for each title; a curve for each name and each run in its rows."""
-    drawn, axes = figure(height, len(panels))
+    """Curves of column `y` over column `x`, a panel for each title; a curve for each name and each run in its rows.
+
+    All panels have one scale, logarithmic where `log` says so, since panels are compared.
+    """
+    drawn, axes = figure(height, len(panels), sharey=True)
     for panel, (title, curves) in zip(axes[0], panels, strict=True):
         for index, (name, rows) in enumerate(curves):
             style = {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index % len(DASHES)], "linewidth": 1.1}
             for place, (_, run) in enumerate(rows.groupby("run", sort=False)):
                 values = run[[x, y]].replace([np.inf, -np.inf], np.nan).dropna().sort_values(x)
                 panel.plot(values[x], values[y], label=name if place == 0 else None, **style)
-        panel.set(title=title, xlabel=labels[0])
+        panel.set(title=title, xlabel=labels[0], yscale="log" if log else "linear")
         if any(len(rows) for _, rows in curves):
             panel.legend(frameon=False, fontsize=7)
     axes[0, 0].set_ylabel(labels[1])
-    return Picture(drawn, caption)
+    return Picture(drawn, caption, after)
 
 
-class Paired(NamedTuple):
-    """Mean of paired differences with its 95 % t interval, which fewer than two or infinite ones do not have (not numbers)."""
-
-    mean: float
-    low: float
-    high: float
-    pairs: int
-
-    def text(self, digits: int = 2) -> str:
-        """The mean with its interval in a table.
-
-        >>> Paired(0.5, -0.25, 1.25, 3).text(), Paired(0.5, math.nan, math.nan, 1).text()
-        ('0.50 [−0.25, 1.25]', '0.50')
-        """
-        if math.isnan(self.low):
-            return number(self.mean, digits)
-        return f"{number(self.mean, digits)} [{number(self.low, digits)}, {number(self.high, digits)}]"
-
-
-def paired(differences: Iterable[float]) -> Paired:
+def paired(differences: Iterable[float], digits: int = 2) -> Effect:
     """Mean and Student's 95 % interval of differences [n] of pairs; those that are no numbers are left out."""
     values = known(differences)
     average = mean(values)
     if len(values) < 2 or not math.isfinite(average):
-        return Paired(average, math.nan, math.nan, len(values))
+        return Effect(average, math.nan, math.nan, digits)
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
-    return Paired(average, average - half, average + half, len(values))
+    return Effect(average, average - half, average + half, digits)
 
 
 def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]], caption: str) -> Picture:
@@ -153,6 +210,27 @@ def whole_sheets(panels: Sequence[tuple[str, Image.Image | None, Sequence[str]]]
             panel.set_xticks(places, columns, fontsize=7, rotation=90 if names > 2 else 0)
             panel.tick_params(length=0, pad=1.5)
     return Picture(drawn, caption)
+
+
+def curves(
+    tables: Tables, axis: str, panels: Sequence[tuple[str, str]], caption: str, height: float = 2.1, **labels: Any
+) -> Picture:
+    """Course of several columns, a panel each, a curve for each option of an axis and each seed; one legend.
+
+    `panels`: column of the snapshots or, where they have none of it, of the histories, and what its axis is called.
+    `labels`: of the runs that are shown.
+    """
+    drawn, axes = figure(height, len(panels))
+    for panel, (column, label) in zip(axes[0], panels, strict=True):
+        table = rows_of(tables.snapshots if column in tables.snapshots else tables.curves, **labels)
+        for index, option in enumerate(tables.options(axis)):
+            style = {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index % len(DASHES)], "linewidth": 1.1}
+            for place, (_, run) in enumerate(rows_of(table, **{axis: option}).groupby("run", sort=False)):
+                values = run[["generator_iteration", column]].replace([np.inf, -np.inf], np.nan).dropna()
+                values = values.sort_values("generator_iteration")
+                panel.plot(*values.to_numpy().T, label=None if place else tables.title(option), **style)
+        panel.set(xlabel="generator iteration", ylabel=label)
+    return legend_below(Picture(drawn, caption), 4)
 
 
 def legend_below(picture: Picture, columns: int) -> Picture:
