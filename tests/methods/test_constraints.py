@@ -117,6 +117,39 @@ def test_pairs_are_rows_or_independent():
     assert int(((independent < 0) | (independent > 100)).sum()) > 40
 
 
+def test_the_penalty_is_taken_where_it_is_asked_for():
+    """On f(x) = |x|^2 / 2 the gradient's norm at a point is the point's own: R1 and R2 are the mean squares of the examples."""
+    real, fake = torch.full((4, 3), 2.0, dtype=torch.float64), torch.full((4, 3), 5.0, dtype=torch.float64)
+
+    def critic(x):
+        return x.square().sum(dim=1) / 2
+
+    def taken(at):
+        drawn = torch.Generator().manual_seed(0)
+        return float(gradient_penalty(critic, real, fake, weight=0.5, form="centralised", stream=drawn, at=at).detach())
+
+    assert taken("real") == pytest.approx(0.5 * 3 * 4)
+    assert taken("generated") == pytest.approx(0.5 * 3 * 25)
+    assert 0.5 * 3 * 4 < taken(None) < 0.5 * 3 * 25
+    # A batch of equal examples has no spread, and so no noise.
+    assert taken("around_real") == pytest.approx(0.5 * 3 * 4)
+    with pytest.raises(
+        ValueError, match="unknown place of the gradient penalty 'fake': allowed are around_real, generated, real"
+    ):
+        taken("fake")
+
+
+def test_noise_around_real_examples_has_half_their_standard_deviation():
+    real = torch.randn(500, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 3 + 1
+    points = constraints.penalty_points(real, real, torch.Generator().manual_seed(0), at="around_real")
+    noise = points.detach() - real
+    assert float(noise.std()) == pytest.approx(0.5 * float(real.std()), rel=0.02)
+    assert float(noise.mean()) == pytest.approx(0.0, abs=0.03)
+    assert points.is_leaf
+    assert points.requires_grad
+    assert not torch.equal(constraints.penalty_points(real, real, None, at="real"), points)
+
+
 def test_points_are_cut_off_from_the_networks_that_made_them():
     real, fake = torch.randn(4, 2), torch.randn(4, 2, requires_grad=True)
     points = constraints.interpolate(real, fake * 2, torch.Generator().manual_seed(0))

@@ -84,6 +84,37 @@ def interpolate(real: Tensor, fake: Tensor, stream: torch.Generator | None, pair
     return torch.lerp(real.detach(), fake.detach(), u).requires_grad_()
 
 
+PLACES = ("real", "generated", "around_real")
+"""Where a penalty may be taken besides lines between both."""
+
+AROUND = 0.5
+"""Noise around real examples in standard deviations of their batch (Kodali et al. 2017)."""
+
+
+def penalty_points(
+    real: Tensor, fake: Tensor, stream: torch.Generator | None, pairs: str | None = None, at: str | None = None
+) -> Tensor:
+    """The penalty's points [N, ...], a leaf that requires its gradient: on lines (`interpolate`), or `at` one of `PLACES`.
+
+    real: at real examples (with form "centralised" R1, Mescheder et al. 2018); generated: at generated ones (R2); around_real:
+    real examples with normal noise.
+
+    Raises:
+        ValueError: an unknown place, or what `interpolate` refuses.
+    """
+    import torch
+
+    if at is None:
+        return interpolate(real, fake, stream, pairs)
+    if at not in PLACES:
+        raise ValueError(str(unknown("place of the gradient penalty", at, PLACES)))
+    points = (fake if at == "generated" else real).detach().clone()
+    if at == "around_real":
+        noise = torch.randn(points.shape, generator=stream, device=points.device, dtype=points.dtype)
+        points += AROUND * points.std() * noise
+    return points.requires_grad_()
+
+
 def with_buffer(points: Tensor, buffer: Tensor, mode: str) -> Tensor:
     """The penalty's points [N, ...] and the buffered ones [K, ...]: all (`extend`), or these in place of the first K.
 
@@ -154,12 +185,13 @@ def gradient_penalty(
     form: str = "two_sided",
     stream: torch.Generator | None = None,
     pairs: str | None = None,
+    at: str | None = None,
 ) -> Tensor:
     """The gradient penalty on lines between real and generated examples, a scalar to add to the critic's loss.
 
     critic: maps examples [N, ...] to values [N] or [N, 1], each of its own example alone: batch norm would tie them together.
-    real, fake: [N, ...] of equal shape. `form`: a row of `FORMS`; by default WGAN-GP's (Gulrajani et al. 2017, eq. 3). `stream`
-    and `pairs` as in `interpolate`. Differentiable with respect to the critic's parameters, and to those alone.
+    real, fake: [N, ...] of equal shape. `form`: a row of `FORMS`; by default WGAN-GP's (Gulrajani et al. 2017, eq. 3). `stream`,
+    `pairs` and `at` as in `penalty_points`. Differentiable with respect to the critic's parameters, and to those alone.
 
     >>> import torch
     >>> w = torch.tensor([3.0, 4.0], requires_grad=True)
@@ -167,6 +199,6 @@ def gradient_penalty(
     tensor(160., grad_fn=<MulBackward0>)
 
     Raises:
-        ValueError: shapes that do not fit, or an unknown form or way to pair.
+        ValueError: shapes that do not fit, or an unknown form, place or way to pair.
     """
-    return penalty(gradient_norms(critic, interpolate(real, fake, stream, pairs)), form, weight)
+    return penalty(gradient_norms(critic, penalty_points(real, fake, stream, pairs, at)), form, weight)

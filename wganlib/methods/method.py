@@ -117,7 +117,7 @@ class GradientPenalty(Part):
 
     `form`: a row of `wganlib.methods.constraints.FORMS`. Lines join row i of the real batch with row i of the generated one,
     which are independent where a generator is trained and belong together where the generator is `data_plus_noise`; `pairs:
-    independent` permutes the rows first.
+    independent` permutes the rows first. `at`: other points, those of `wganlib.methods.constraints.PLACES`.
     """
 
     version: ClassVar[int] = 1
@@ -125,6 +125,7 @@ class GradientPenalty(Part):
     form: str
     weight: NonNegativeFloat
     pairs: Literal["independent"] | None = None
+    at: Literal["real", "generated", "around_real"] | None = None
     buffer: TopKBuffer | None = None
 
     @field_validator("form")
@@ -134,6 +135,8 @@ class GradientPenalty(Part):
 
     @model_validator(mode="after")
     def _buffer_of_max(self) -> Self:
+        if self.at is not None and (self.pairs is not None or self.buffer is not None):
+            raise ValueError(f"at: {self.at!r} is no place on lines, which pairs and buffer are of; leave these out")
         if self.buffer is not None and self.form != "max":
             raise ValueError(f"buffer: only form 'max' has one, found form {self.form!r}; leave buffer out")
         return self

@@ -94,7 +94,8 @@ def _constraint(constraint: ConstraintSpec) -> str:
         return f"clipped at {constraint.limit:g}"
     if isinstance(constraint, GradientPenalty):
         buffer = f", the {constraint.buffer.size} steepest points kept" if constraint.buffer else ""
-        return f"{_FORMS[constraint.form]} gradient penalty of weight {constraint.weight:g}{buffer}"
+        place = f" at {constraint.at.replace('_', ' ')} examples" if constraint.at else ""
+        return f"{_FORMS[constraint.form]} gradient penalty of weight {constraint.weight:g}{place}{buffer}"
     return {"none": "no constraint", "spectral_normalization": "spectral normalisation"}[constraint.kind]
 
 

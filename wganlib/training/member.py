@@ -46,7 +46,7 @@ class Member:
     def points(self, real: Tensor, fake: Tensor) -> Tensor:
         """The penalty's points [N, ...], the buffered ones among them; a leaf that requires its gradient."""
         assert self.penalty is not None
-        points = constraints.interpolate(real, fake, self.noise_stream, self.penalty.pairs)
+        points = constraints.penalty_points(real, fake, self.noise_stream, self.penalty.pairs, self.penalty.at)
         if self.penalty.buffer and self.buffer is not None:
             points = constraints.with_buffer(points, self.buffer, self.penalty.buffer.mode)
         return points

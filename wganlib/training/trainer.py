@@ -164,7 +164,7 @@ class Trainer(Engine):
         with torch.no_grad():
             loss, _, _ = self.critic_losses(real, labels, fake)
         if form := self.member.penalty:
-            loss = loss + self._penalty(constraints.interpolate(real, fake, noise, form.pairs))[0]
+            loss = loss + self._penalty(constraints.penalty_points(real, fake, noise, form.pairs, form.at))[0]
         return loss.detach()
 
     def generator_weights(self) -> dict[str, Tensor]:
