@@ -274,8 +274,9 @@ def report(
     from wganlib.reporting.report import PAPER, write_report
 
     loaded = load_plan(params, scale)
-    paper = loaded if loaded.scale == PAPER else load_plan(params, PAPER, only=experiment)
-    typer.echo(str(write_report(loaded.experiment(experiment), loaded, paper, results, reports)))
+    there = (params / "scales" / f"{PAPER}.yaml").exists() and loaded.scale != PAPER
+    paper = load_plan(params, PAPER, only=experiment) if there else None
+    typer.echo(str(write_report(loaded.experiment(experiment), loaded, results, reports, paper)))
 
 
 @app.command()

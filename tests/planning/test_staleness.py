@@ -97,7 +97,7 @@ def test_code_counts_for_what_it_makes(monkeypatch, tmp_path):
         path.write_text(path.read_text() + "\n")
         return [a != b for a, b in zip(code(), before, strict=True)]
 
-    assert changed("experiments/lsun_matrix.py") == [False, False, False, True, False, False]
+    assert changed("experiments/lsun_matrix.py") == [True, False, False, True, False, False]
     assert changed("experiments/gp_fig1a.py") == [False, False, True, False, False, True]
     assert changed("measuring/maps.py") == [False, False, True, False, False, False]
     assert changed("collecting/collect.py") == [True, True, True, False, False, False]
@@ -111,6 +111,6 @@ def test_tables_are_old_when_code_that_collecting_reads_changes(monkeypatch):
     monkeypatch.setattr(staleness, "_code_digest", lambda *given: patterns.extend(given))
     tables_code(plan, "table2")
     covered = {path.relative_to(library) for pattern in patterns for path in library.glob(pattern)}
-    for path in library.glob("collecting/*.py"):
+    for path in (library / "collecting" / name for name in ("collect.py", "collected.py", "pages.py", "tables.py")):
         for room, name in re.findall(r"from wganlib\.(collecting|judging)\.(\w+) import", path.read_text(encoding="utf-8")):
             assert Path(room, f"{name}.py") in covered

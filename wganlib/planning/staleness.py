@@ -44,9 +44,11 @@ def _digest(value: Any) -> str:
 
 def tables_code(plan: Plan, experiment: str) -> str:
     """Digest of the code that an experiment's tables are made by."""
-    measures = not plan.experiment(experiment).params.scored
-    own = ("measuring/*.py", f"experiments/{experiment}.py") if measures else ()
-    return _code_digest("collecting/*.py", "judging/*.py", *own)
+    params = plan.experiment(experiment).params
+    own = (f"experiments/{experiment}.py",) if params.report else ()
+    shared = ("collecting/collect.py", "collecting/collected.py", "collecting/pages.py", "collecting/tables.py")
+    judging = ("judging/failures.py", "judging/quantities.py", "judging/score_names.py")
+    return _code_digest(*shared, *judging, *own, *(() if params.scored else ("measuring/*.py",)))
 
 
 def judging_code() -> str:
@@ -56,14 +58,8 @@ def judging_code() -> str:
 
 def report_code(experiment: str) -> str:
     """Digest of the code and the templates that an experiment's report is made by."""
-    shared = (
-        "reporting/*.py",
-        "reporting/templates/*",
-        "collecting/*.py",
-        "judging/*.py",
-        "planning/de*.py",
-        "planning/di*.py",
-    )
+    rooms = ("reporting/*.py", "reporting/templates/*", "judging/*.py")
+    shared = (*rooms, "collecting/collected.py", "collecting/tables.py", "planning/describe.py", "planning/differences.py")
     return _code_digest(*shared, f"experiments/{experiment}.*")
 
 

@@ -27,7 +27,7 @@ PAPER = "paper"
 """The scale that the papers' settings stand at."""
 
 
-def write_report(experiment: Experiment, plan: Plan, paper: Plan, results: Path, reports: Path) -> Path:
+def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Path, paper: Plan | None = None) -> Path:
     """Write `<reports>/<scale>/<name>.json`, `.pdf` and `.png`, its first page; returns the PDF's path.
 
     `paper`: the plan at scale paper, from which the report says what differs.
@@ -42,8 +42,8 @@ def write_report(experiment: Experiment, plan: Plan, paper: Plan, results: Path,
     content: Content = module_of(experiment.name).report(tables)
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(content.pictures, 1)}
     numbers = _numbers(tables, content) | claims_of(verdicts)
-    other = paper.experiments.get(experiment.name)
-    numbers["differences"] = [list(row) for row in differences(experiment, other)] if other and plan.scale != PAPER else []
+    other = paper.experiments.get(experiment.name) if paper else None
+    numbers["differences"] = [list(row) for row in differences(experiment, other)] if other else []
     numbers["pictures"] = [
         {"file": file, "caption": picture.caption, "after": picture.after}
         for file, picture in zip(files, content.pictures, strict=True)
