@@ -37,7 +37,7 @@ def make(root, name, **columns):
     keys = [entry.run for entry in PLAN.experiment(name).trained_entries]
     place = np.arange(len(keys))
     runs = pd.DataFrame({"run": keys, "commit": "c" * 40, "device": "A Processor", "seconds": 1.25 * (place + 1)} | columns)
-    for file in (*layout.TABLE_FILES, layout.PAGE):
+    for file in (*layout.TABLE_FILES, layout.CLAIMS, layout.PAGE):
         (folder / file).write_text(f"{name} {file}")
     runs.to_csv(folder / "runs.csv", index=False)
     (root / "reports/demo").mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def manifest_of(root, scale="demo"):
 def test_tables_reports_and_previews_are_copied_and_nothing_else(made):
     publish_in(made)
     files = published(made)
-    tables = {f"results/published/demo/{name}/{file}" for name in (SCORED, ALONE) for file in TABLES}
+    tables = {f"results/published/demo/{name}/{file}" for name in (SCORED, ALONE) for file in (*TABLES, layout.CLAIMS)}
     reports = {f"reports/published/demo/{name}{suffix}" for name in (SCORED, ALONE) for suffix in (".pdf", ".json", ".png")}
     assert set(files) == tables | reports | {"results/published/demo/manifest.json"}
     assert set(TABLES) == {"runs.csv", "snapshots.csv", "curves.csv", "quantities.csv", "metrics.json", "facts.json"}
@@ -95,7 +95,7 @@ def test_the_manifest_says_what_the_tables_say(made):
     assert (entry["runs"], entry["seconds"], entry["run_keys"]) == (5, 1.2 * 15 + 0.8, keys)
     for file, digest in entry["tables"].items():
         assert hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
-    assert set(entry["tables"]) == set(TABLES)
+    assert set(entry["tables"]) == {*TABLES, layout.CLAIMS}
     assert set(entry["report"]) == {f"{SCORED}{suffix}" for suffix in (".pdf", ".json", ".png")}
     plain = manifest["experiments"][ALONE]
     assert [plain[key] for key in ("commits", "devices", "runs", "seconds", "run_keys")] == [[], [], 0, 0.0, []]
@@ -127,9 +127,28 @@ def test_what_was_not_made_here_stays_and_what_no_experiment_makes_goes(made):
     manifest = manifest_of(made)
     manifest["experiments"]["gone"] = manifest["experiments"][ALONE]
     (made / "results/published/demo/manifest.json").write_text(json.dumps(manifest))
-    assert publish_in(made).endswith("9 kept, 3 removed")
+    assert publish_in(made).endswith("10 kept, 3 removed")
     assert published(made) == before
     assert not extra[0].parent.exists()
+
+
+def test_the_claims_of_all_are_published_with_their_page_or_stay(made):
+    made_here = [made / "results/demo/claims.csv", made / "results/demo/claims.json"]
+    made_here += [made / f"reports/demo/claims{suffix}" for suffix in (".pdf", ".json", ".svg")]
+    for path in made_here[:-1]:
+        path.write_text(path.name)
+    publish_in(made)
+    assert manifest_of(made)["claims"] == {}
+    made_here[-1].write_text("drawn")
+    publish_in(made)
+    digests = manifest_of(made)["claims"]
+    assert set(digests) == {"results/claims.csv", "results/claims.json"} | {
+        f"reports/claims.{s}" for s in ("pdf", "json", "svg")
+    }
+    assert digests["reports/claims.svg"] == hashlib.sha256(b"drawn").hexdigest()
+    made_here[0].unlink()
+    assert publish_in(made).endswith("5 kept, 0 removed")
+    assert manifest_of(made)["claims"] == digests
 
 
 def refused(root, *words):
@@ -220,6 +239,9 @@ def test_published_files_are_those_of_the_manifest_and_their_runs_those_of_the_p
         asked = {one.run for one in plan.experiment(name).trained_entries}
         assert (set(entry["run_keys"]) != asked) == (name in older(scale)), f"docs/numbers.md, published and older: {name}"
         assert entry["runs"] == len(entry["run_keys"])
+    for name, digest in manifest.get("claims", {}).items():
+        root, _, file = name.partition("/")
+        digests[f"{root}/published/{scale}/{file}"] = digest
     files = {path for path in TRACKED if path.split("/")[2] == scale} - {f"results/published/{scale}/manifest.json"}
     assert files == set(digests)
     for path, digest in digests.items():

@@ -21,6 +21,9 @@ PREVIEW_BYTES = 150_000
 TABLES = tuple(name for name in layout.TABLE_FILES if Path(name).suffix in (".csv", ".json"))
 """The tables that are published: those that a person can read and compare."""
 
+LEDGER = ("claims.csv", layout.CLAIMS), ("claims.pdf", "claims.json", "claims.svg")
+"""The verdicts on all claims: in the scale's folder of results, and in that of reports."""
+
 ORIGIN = ("run", "commit", "device", "seconds")
 """The columns of `runs.csv` that a manifest is made from."""
 
@@ -40,7 +43,8 @@ def publish(plan: Plan, results: Path, reports: Path) -> str:
     entries: dict[str, dict[str, Any]] = {}
     contents: dict[Path, bytes] = {}
     for name, experiment in plan.experiments.items():
-        tables = [layout.table_folder(results, plan.scale, name) / file for file in TABLES]
+        judged = (layout.CLAIMS,) if experiment.params.report or experiment.params.claims else ()
+        tables = [layout.table_folder(results, plan.scale, name) / file for file in (*TABLES, *judged)]
         suffixes = layout.REPORT_SUFFIXES if experiment.params.report else ()
         report = [reports / plan.scale / f"{name}{suffix}" for suffix in suffixes]
         if any(path.exists() for path in (*tables, *report)):
@@ -55,13 +59,19 @@ def publish(plan: Plan, results: Path, reports: Path) -> str:
             entries[name] = before[name]
     if not contents:
         raise WganlibError(f"{results / plan.scale}: nothing of scale {plan.scale} was made here; `make reports` makes it")
+    roots = (results / plan.scale, folder), (reports / plan.scale, pages)
+    ledger = {there / name: here / name for (here, there), names in zip(roots, LEDGER, strict=True) for name in names}
+    if all(path.exists() for path in ledger.values()):
+        contents |= {target: _content(path, plan.scale) for target, path in ledger.items()}
     for path, content in contents.items():
         write_atomic(path, content)
-    write_json(manifest, {"scale": plan.scale, "experiments": entries})
+    claims = {f"{path.parent.parent.parent.name}/{path.name}": _sha256(path.read_bytes()) for path in ledger if path.exists()}
+    write_json(manifest, {"scale": plan.scale, "experiments": entries, "claims": claims})
     kept = {folder / name / file for name, one in entries.items() for file in one["tables"]}
     kept |= {pages / file for one in entries.values() for file in one["report"]}
+    kept |= {path for path in ledger if path.exists()}
     removed = _remove(folder, kept | {manifest}) + _remove(pages, kept)
-    return f"{folder} and {pages}: {len(contents)} files written, {len(kept) - len(contents)} kept, {removed} removed"
+    return f"{folder} and {pages}: {len(contents)} files written, {len(kept - set(contents))} kept, {removed} removed"
 
 
 def _content(path: Path, scale: str) -> bytes:

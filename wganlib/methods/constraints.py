@@ -191,7 +191,7 @@ def gradient_penalty(
 
     critic: maps examples [N, ...] to values [N] or [N, 1], each of its own example alone: batch norm would tie them together.
     real, fake: [N, ...] of equal shape. `form`: a row of `FORMS`; by default WGAN-GP's (Gulrajani et al. 2017, eq. 3).
-    `stream`, `pairs` and `at` as in `penalty_points`. Differentiable with respect to the critic's parameters, and to those alone.
+    `stream`, `pairs` and `at` as in `penalty_points`. Differentiable with respect to the critic's parameters alone.
 
     >>> import torch
     >>> w = torch.tensor([3.0, 4.0], requires_grad=True)
