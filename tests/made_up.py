@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ from PIL import Image
 
 from wganlib.collecting.collected import Tables
 from wganlib.judging.failures import counted
-from wganlib.judging.quantities import Findings
+from wganlib.judging.quantities import Findings, scores
 from wganlib.judging.score_names import COLUMNS
+from wganlib.judging.verdicts import Verdict, judge
 from wganlib.planning.expansion import Entry
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.content import Content
 from wganlib.scoring.scorer import FAILED
 
 
@@ -104,7 +105,19 @@ def measured(name: str, findings: Findings) -> Tables:
     )
 
 
-def values(content: Content, quantity: str, case: str | None = None) -> list[float]:
-    """The measured values of a quantity, of one case or of all."""
-    rows = [row for row in content.findings.rows if row["quantity"] == quantity]
-    return [row["value"] for row in rows if case is None or row["case"] == case]
+def values(findings: Findings, quantity: str, **labels: Any) -> list[float]:
+    """The measured values of a quantity with these labels, in the order in which they were measured."""
+    rows = [row for row in findings.rows if row["quantity"] == quantity and labels.items() <= row.items()]
+    return [row["value"] for row in rows]
+
+
+def verdict(claim: str, tables: Tables) -> Verdict:
+    """The verdict on a claim of an experiment from its tables, in which what its module measures stands."""
+    table = pd.concat([scores(tables.runs, tables.columns), tables.quantities], ignore_index=True)
+    params = tables.experiment.params
+    return judge(params.claims[claim], params.gates, table, tables.scale)
+
+
+def with_measured(tables: Tables, measure: Callable[[Tables], Findings]) -> Tables:
+    """The tables with what a module measures on them."""
+    return replace(tables, quantities=measure(tables).frame())

@@ -222,7 +222,8 @@ def curves(
     """
     drawn, axes = figure(height, len(panels))
     for panel, (column, label) in zip(axes[0], panels, strict=True):
-        table = rows_of(tables.snapshots if column in tables.snapshots else tables.curves, **labels)
+        table = tables.snapshots if column in tables.snapshots else tables.curves
+        table = rows_of(table, **labels) if column in table else table[:0].assign(**{axis: []})
         for index, option in enumerate(tables.options(axis)):
             style = {"color": PALETTE[index % len(PALETTE)], "linestyle": DASHES[index % len(DASHES)], "linewidth": 1.1}
             for place, (_, run) in enumerate(rows_of(table, **{axis: option}).groupby("run", sort=False)):
