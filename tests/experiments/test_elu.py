@@ -16,7 +16,7 @@ def params(tmp_path):
     path = folder / "experiments/elu.yaml"
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     data["scales"]["demo"]["seeds"] = [0, 1, 2, 3, 4]
-    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return folder
 
 
@@ -62,7 +62,7 @@ def test_the_page_has_a_row_a_nonlinearity(params):
     content = elu.report(tables(params, ELU=2.0))
     assert [row[0] for row in content.tables[0].rows] == ["ReLU", "leaky ReLU", "smooth ELU", "ELU", "ELU in the critic alone"]
     share = content.tables[0].rows[3][-1]
-    assert share.mean == pytest.approx(0.4, abs=0.01)
+    assert share.mean == pytest.approx(0.4, abs=0.02)
     assert content.tables[0].rows[0][1] == (5, 5)
 
 
