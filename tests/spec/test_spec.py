@@ -212,8 +212,8 @@ def test_a_plan_needs_no_torch():
 
 def test_two_experiments_that_share_a_run_score_it_alike(tmp_path):
     params = copy_params(tmp_path)
-    edit_yaml(params / "experiments/check_baseline.yaml", **{"scales.demo.seeds": [0], "scales.demo.scoring": {"splits": 5}})
-    with pytest.raises(WganlibError, match=r"experiments 'check' and 'check_baseline' have the run .* another scoring"):
+    edit_yaml(params / "experiments/check.yaml", **{"scales.demo.seeds": [100], "scales.demo.scoring": {"splits": 5}})
+    with pytest.raises(WganlibError, match=r"experiments 'base_net' and 'check' have the run .* another scoring"):
         load_plan(params, "demo")
 
 

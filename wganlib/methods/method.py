@@ -118,6 +118,8 @@ class GradientPenalty(Part):
     `form`: a row of `wganlib.methods.constraints.FORMS`. Lines join row i of the real batch with row i of the generated one,
     which are independent where a generator is trained and belong together where the generator is `data_plus_noise`; `pairs:
     independent` permutes the rows first. `at`: other points, those of `wganlib.methods.constraints.PLACES`.
+    `with_batch_norm` allows a critic with batch norm, which ties the examples of a batch together: the gradient with respect to
+    one example is then not that of its own value alone.
     """
 
     version: ClassVar[int] = 1
@@ -126,6 +128,7 @@ class GradientPenalty(Part):
     weight: NonNegativeFloat
     pairs: Literal["independent"] | None = None
     at: Literal["real", "generated", "around_real"] | None = None
+    with_batch_norm: Literal[True] | None = None
     buffer: TopKBuffer | None = None
 
     @field_validator("form")

@@ -99,10 +99,12 @@ class Spec(Part):
         data, architecture, method = self.dataset.shape, self.architecture, self.method
         check(architecture, data)
         used = normalizations(architecture, data, "critic")
-        if isinstance(method.constraint, GradientPenalty) and "batch" in used:
+        penalty = method.constraint if isinstance(method.constraint, GradientPenalty) else None
+        if penalty and not penalty.with_batch_norm and "batch" in used:
             raise ValueError(
                 "gradient_penalty does not allow batch norm in the critic (found critic_normalization 'batch'): it ties the "
-                "examples of a batch together, and the penalty is on the gradient of each example alone; use 'layer'"
+                "examples of a batch together, and the penalty is on the gradient of each example alone; use 'layer', or "
+                "with_batch_norm: true in the constraint to see what it does"
             )
         if isinstance(method.constraint, SpectralNormalization) and used:
             raise ValueError(
