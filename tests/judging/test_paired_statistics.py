@@ -111,3 +111,20 @@ def test_enough_pairs_are_those_from_which_on_the_power_stays(share):
 def test_no_number_of_pairs_tells_half_from_chance():
     with pytest.raises(ValueError, match=r"share: found 0\.5"):
         statistics.sign_test_pairs(0.5)
+
+
+def test_pseudo_values_of_a_mean_are_the_values_and_those_of_a_variance_estimate_it():
+    values = np.random.default_rng(0).normal(size=9)
+    assert statistics.pseudo_values(np.mean, list(values)) == pytest.approx(values)
+    # The jackknife's estimate of the variance with divisor n is the one with n - 1 (Efron 1982, chapter 2).
+    assert statistics.pseudo_values(np.var, list(values)).mean() == pytest.approx(values.var(ddof=1))
+
+
+def test_the_spread_between_groups_leaves_out_what_chance_within_them_makes():
+    random = np.random.default_rng(1)
+    alike = random.normal(size=(4000, 3))
+    assert statistics.spread_between(alike) == pytest.approx(0, abs=0.03)
+    apart = alike + 2 * random.normal(size=(4000, 1))
+    assert statistics.spread_between(apart) == pytest.approx(4, rel=0.06)
+    # Between 4, within 1: a single value's variance is the groups' to 0.8.
+    assert statistics.reliability(apart) == pytest.approx(0.8, abs=0.02)

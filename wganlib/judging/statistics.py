@@ -1,11 +1,13 @@
 """Tests and intervals over counts and paired scores, as pure functions; scipy does the work."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+T = TypeVar("T")
 
 TOLERANCE = 1e-9
 """A score within this of 1, the score of a constant, counts as 1."""
@@ -137,6 +139,32 @@ def fewest_wins(pairs: int, level: float = 0.05) -> int | None:
     """The fewest wins of `pairs` pairs, more than half, at which the exact two-sided sign test has p <= level; none if none."""
     least = pairs - int(_largest_losses(np.array([pairs]), level)[0])
     return least if least <= pairs else None
+
+
+def pseudo_values(statistic: Callable[[Sequence[T]], float], units: Sequence[T]) -> NDArray[np.float64]:
+    """The jackknife's pseudo-values [n] of a statistic of n units (Tukey 1958): n times that of all, n - 1 times without one.
+
+    The latter are taken away. Their mean estimates the statistic, and Student's interval of it is its interval where the
+    statistic is smooth in each unit.
+
+    >>> pseudo_values(np.mean, [1.0, 2.0, 6.0])
+    array([1., 2., 6.])
+    """
+    n, whole = len(units), statistic(units)
+    without = [statistic([unit for place, unit in enumerate(units) if place != left_out]) for left_out in range(n)]
+    return n * whole - (n - 1) * np.asarray(without, dtype=np.float64)
+
+
+def spread_between(groups: Sequence[Sequence[float]]) -> float:
+    """Variance of the means of groups of equal size [n, m] less what the spread within them makes of it; it may be below 0."""
+    values = np.asarray(groups, dtype=np.float64)
+    return float(values.mean(axis=1).var(ddof=1) - values.var(axis=1, ddof=1).mean() / values.shape[1])
+
+
+def reliability(groups: Sequence[Sequence[float]]) -> float:
+    """Intraclass correlation of groups of equal size [n, m]: the share of a single value's variance that is between groups."""
+    between = spread_between(groups)
+    return between / (between + float(np.var(groups, axis=1, ddof=1).mean()))
 
 
 def _nonzero(differences: Sequence[float]) -> NDArray[np.float64]:
