@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from wganlib.errors import unknown
 
-Nonlinearity = Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu", "selu", "gated", "sigmoid", "softmax"]
+Nonlinearity = Literal[
+    "relu", "leaky_relu", "smooth_elu", "tanh", "elu", "elu_first_order", "selu", "gated", "sigmoid", "softmax"
+]
 Normalization = Literal["none", "batch", "layer", "conditional_batch", "moving_batch"]
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]

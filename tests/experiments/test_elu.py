@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import copy_params
 from made_up import made_up, values, verdict, with_measured
 
+from wganlib.architectures.modules import NONLINEARITIES
 from wganlib.experiments import elu
 
 
@@ -60,7 +62,8 @@ def test_the_smooth_twin_is_as_good_or_not(params):
 
 def test_the_page_has_a_row_a_nonlinearity(params):
     content = elu.report(tables(params, ELU=2.0))
-    assert [row[0] for row in content.tables[0].rows] == ["ReLU", "leaky ReLU", "smooth ELU", "ELU", "ELU in the critic alone"]
+    names = ["ReLU", "leaky ReLU", "smooth ELU", "ELU", "ELU in the critic alone", "ELU without second derivative"]
+    assert [row[0] for row in content.tables[0].rows] == names
     share = content.tables[0].rows[3][-1]
     assert share.mean == pytest.approx(0.4, abs=0.02)
     assert content.tables[0].rows[0][1] == (5, 5)
@@ -72,3 +75,18 @@ def test_the_functions_are_twins_and_elu_s_second_derivative_jumps():
     assert first[1] == pytest.approx([1.0, 1.0], abs=1e-6)
     assert first[2] == pytest.approx([1.0, 0.0], abs=1e-6)
     assert second[2][0] == pytest.approx(second[2][1], abs=1e-6)
+
+
+def test_elu_without_its_second_derivative_is_elu_but_for_that():
+    x = np.array([-2.0, -0.5, 0.5, 2.0])
+    whole = elu.derivatives("elu", x)
+    points = torch.from_numpy(x).requires_grad_()
+    value = NONLINEARITIES["elu_first_order"](points)
+    weight = torch.ones_like(points).requires_grad_()
+    (slope,) = torch.autograd.grad(value, points, weight, create_graph=True)
+    assert value.detach().numpy() == pytest.approx(whole[0])
+    assert slope.detach().numpy() == pytest.approx(whole[1])
+    # The slope depends on what comes from behind, and no longer on the point.
+    of_point, of_weight = torch.autograd.grad(slope.sum(), (points, weight), allow_unused=True)
+    assert of_point is None
+    assert of_weight.numpy() == pytest.approx(whole[1])

@@ -128,3 +128,15 @@ def test_the_spread_between_groups_leaves_out_what_chance_within_them_makes():
     assert statistics.spread_between(apart) == pytest.approx(4, rel=0.06)
     # Between 4, within 1: a single value's variance is the groups' to 0.8.
     assert statistics.reliability(apart) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_partial_correlation_is_that_of_what_the_third_leaves():
+    """Of normal scores the partial correlation is that of the residuals of two regressions; ranks stand in for scores."""
+    random = np.random.default_rng(2)
+    given = random.normal(size=60)
+    x, y = given + random.normal(size=60), given + random.normal(size=60)
+    ranks = [stats.rankdata(values) for values in (x, y, given)]
+    line = np.stack([ranks[2], np.ones(60)], axis=1)
+    residuals = [values - line @ np.linalg.lstsq(line, values, rcond=None)[0] for values in ranks[:2]]
+    assert statistics.partial_rank_correlation(x, y, given) == pytest.approx(np.corrcoef(*residuals)[0, 1])
+    assert math.isnan(statistics.partial_rank_correlation(x, np.ones(60), given))

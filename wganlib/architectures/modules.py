@@ -8,6 +8,7 @@ takes (x, labels); only class-conditional norms look at the labels.
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,21 @@ def gated(x: Tensor) -> Tensor:
     return torch.sigmoid(x[:, ::2]) * torch.tanh(x[:, 1::2])
 
 
+class FirstOrderELU(torch.autograd.Function):
+    """ELU whose second derivative software leaves out: the slope in the backward pass is a constant."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        context.save_for_backward(x)
+        return F.elu(x)
+
+    @staticmethod
+    def backward(context: Any, slopes: Tensor) -> Tensor:
+        (x,) = context.saved_tensors
+        slope: Tensor = x.detach().clamp(max=0).exp()
+        return slopes * slope
+
+
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
@@ -43,6 +59,7 @@ NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "smooth_elu": lambda x: F.softplus(2 * x + 2) / 2 - 1,
     "tanh": torch.tanh,
     "elu": F.elu,
+    "elu_first_order": FirstOrderELU.apply,
     "selu": F.selu,
     "gated": gated,
     "sigmoid": torch.sigmoid,

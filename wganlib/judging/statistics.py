@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 T = TypeVar("T")
@@ -165,6 +165,14 @@ def reliability(groups: Sequence[Sequence[float]]) -> float:
     """Intraclass correlation of groups of equal size [n, m]: the share of a single value's variance that is between groups."""
     between = spread_between(groups)
     return between / (between + float(np.var(groups, axis=1, ddof=1).mean()))
+
+
+def partial_rank_correlation(x: ArrayLike, y: ArrayLike, given: ArrayLike) -> float:
+    """Spearman's correlation of x [n] and y [n] with that of both with a third row taken out; not a number without spread."""
+    ranks = [stats.rankdata(values) for values in (x, y, given)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        (_, xy, xz), (_, _, yz), _ = np.corrcoef(ranks)
+        return float((xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2)))
 
 
 def _nonzero(differences: Sequence[float]) -> NDArray[np.float64]:

@@ -94,9 +94,9 @@ class Content:
 
 
 def rows_of(table: pd.DataFrame, **labels: Any) -> pd.DataFrame:
-    """The rows with these labels."""
+    """The rows with these labels; none where the table has no such labels."""
     for name, value in labels.items():
-        table = table[table[name] == value]
+        table = table[table[name] == value] if name in table else table[:0]
     return table
 
 

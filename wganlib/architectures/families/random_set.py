@@ -15,7 +15,7 @@ from wganlib.datasets import DataShape
 from wganlib.errors import WganlibError
 from wganlib.fields import Part, PositiveInt, Width
 
-Activation = Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu"]
+Activation = Literal["relu", "leaky_relu", "smooth_elu", "tanh", "elu", "elu_first_order"]
 """Table 1's nonlinearities, and ELU for appendix D."""
 
 
