@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wganlib.fields import NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.fields import Decay, NonNegativeFloat, Part, PositiveFloat, PositiveInt
 from wganlib.planning.expansion import Experiment
 
 
@@ -28,6 +28,54 @@ class CifarSamples(Part):
     """Names of the data's classes, a column each."""
 
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Descent(Part):
+    """Gradient descent with one rate for critic and generator."""
+
+    rate: PositiveFloat
+    iterations: Annotated[int, Field(ge=10)]
+
+
+class DiracAdam(Part):
+    """Adam's decays and rates, critic steps, generator iterations."""
+
+    beta1: Annotated[tuple[Decay, ...], Field(min_length=1)]
+    beta2: Decay
+    critic_rates: Thresholds
+    generator_rate: PositiveFloat
+    critic_steps: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    iterations: Annotated[int, Field(ge=10)]
+
+
+class DiracThreshold(Part):
+    """Settings of a search for the least weight that holds: critic's rate, generator's rate, critic steps.
+
+    Random starts within `spread` of 0 in both coordinates; halvings of the weight's interval; generator iterations in units of
+    the time in which the critic's slope turns; weights over the law's at which starts are counted.
+    """
+
+    settings: Annotated[tuple[tuple[PositiveFloat, PositiveFloat, PositiveInt], ...], Field(min_length=1)]
+    starts: PositiveInt
+    spread: PositiveFloat
+    least_weight: PositiveFloat
+    rounds: PositiveInt
+    length: PositiveFloat
+    ratios: Thresholds
+
+
+class Dirac(Part):
+    """Starts, a critic's slope and a generated point's place each; penalty weights, critic steps, the limit of clipping."""
+
+    starts: Annotated[tuple[tuple[float, float], ...], Field(min_length=1)]
+    weights: Thresholds
+    critic_steps: Annotated[tuple[PositiveInt, ...], Field(min_length=1), Increasing]
+    limit: PositiveFloat
+    descent: Descent
+    local: Descent
+    zero_centred_weights: Thresholds
+    adam: DiracAdam
+    threshold: DiracThreshold
 
 
 class GpFig1a(Part):
@@ -202,6 +250,7 @@ class WganMomentum(Part):
 
 SETTINGS: dict[str, type[Part]] = {
     "cifar_samples": CifarSamples,
+    "dirac": Dirac,
     "gp_fig1a": GpFig1a,
     "gp_fig1b": GpFig1b,
     "gp_toy_training": GpToyTraining,
