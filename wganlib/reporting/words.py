@@ -22,8 +22,10 @@ HEADINGS = {
 
 
 def heading(claim: dict[str, Any]) -> str:
-    """A verdict as it begins a sentence; of a rival's statement by its own name."""
+    """A verdict as it begins a sentence; of a rival's statement by its name, of an own one by itself."""
     words = HEADINGS[claim["verdict"]]
+    if claim["source"].startswith(("own", "this project")):
+        return {"holds": "It holds", "fails": "It fails"}.get(claim["verdict"], words)
     return words.replace("the paper says", f"{claim['paper']} say") if claim["paper"] in RIVALS else words
 
 
