@@ -157,10 +157,10 @@ def _by_estimate(estimate: Estimate, draw: Draw, n: int, region: Region, equival
 def _fewest(power: Callable[[int], float], least: int) -> int | None:
     """The fewest units from `least` on with enough power, by doubling and halving; none up to `MOST_UNITS`."""
     below, above = least - 1, least
-    while power(above) < POWER:
-        if above == MOST_UNITS:
-            return None
-        below, above = above, min(2 * above, max(MOST_UNITS, above))
+    while above <= MOST_UNITS and power(above) < POWER:
+        below, above = above, 2 * above
+    if above > MOST_UNITS:
+        return None
     while above - below > 1:
         middle = (below + above) // 2
         below, above = (below, middle) if power(middle) >= POWER else (middle, above)
