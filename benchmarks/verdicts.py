@@ -231,9 +231,9 @@ def welch(x: Array, y: Array) -> Array:
 
 def together(generator: np.random.Generator) -> None:
     """Claims on several options, and with a control, through `judge`. Values are normal with standard deviation 1."""
-    base = {"statement": "", "source": "", "quantity": "q", "rule": {"kind": "interval", "above": 0.0}}
+    base = {"statement": "-", "source": "-", "quantity": "q", "rule": {"kind": "interval", "above": 0.0}}
     four = parse(Claim, base | {"no_control": "-", "for_each": {"option": ["a", "b", "c", "d"]}}, "claim")
-    control = {"says": "", "where": {"option": "control"}}
+    control = {"says": "-", "where": {"option": "control"}}
     one = parse(Claim, base | {"where": {"option": "a"}, "control": control}, "claim")
     alone = parse(Claim, base | {"where": {"option": "a"}, "no_control": "-"}, "claim")
     lines = []

@@ -80,6 +80,8 @@ def test_wrong_rules_are_refused(rule, message):
         ({"within": "mode"}, "within: Input should be 'mean'"),
         ({"statement": None}, "statement: required key is missing"),
         ({"no_control": None, "control": {"where": {"a": 1}}}, "says: required key is missing"),
+        ({"no_control": None, "control": {"says": ""}}, "says: String should have at least 1 character"),
+        ({"no_control": ""}, "no_control: String should have at least 1 character"),
         ({"no_control": None, "control": {"says": "c", "unit": "row"}, "minus": {"a": 1}}, "a row by itself"),
         (
             {

@@ -12,6 +12,7 @@ from wganlib.fields import Part
 from wganlib.judging.region import Region
 
 Label = str | int | float | bool
+Words = Annotated[str, Field(min_length=1)]
 
 
 def _several(value: object) -> object:
@@ -150,14 +151,14 @@ class Sample(Part):
 class Control(Sample):
     """What must fail the claim's rule: what it says here is laid over the claim's sample."""
 
-    says: str
+    says: Words
     """What it is, in words."""
 
 
 class Condition(Sample):
     """Something that must hold by a rule of its own."""
 
-    says: str
+    says: Words
     rule: Rule
 
     @model_validator(mode="after")
@@ -169,12 +170,12 @@ class Condition(Sample):
 class Claim(Sample):
     """A statement and how it is judged."""
 
-    statement: str
-    source: str
+    statement: Words
+    source: Words
     """Where the paper says it, or that it does not."""
     rule: Rule | None = None
     control: Annotated[tuple[Control, ...], BeforeValidator(_several)] = ()
-    no_control: str | None = None
+    no_control: Words | None = None
     """Why there can be none."""
     gates: tuple[str, ...] = ()
     """Conditions of the experiment's `gates` without which the claim means nothing."""

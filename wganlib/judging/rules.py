@@ -86,7 +86,7 @@ def difference(
     equivalence: bool = False,
     among: int = 1,
 ) -> Judged:
-    """The difference of the means of two independent samples [n], [m] against a region, by Welch's interval, widened alike.
+    """The difference of the means of two independent samples [n], [m] against a region, by Welch's interval, made wider too.
 
     Units needed are those of each sample.
     """

@@ -81,31 +81,32 @@ def judge(claim: Claim, gates: Mapping[str, Condition], table: pd.DataFrame, sca
 def _word(
     by_rule: Judged | None, parts: tuple[Part, ...], controls: tuple[Part, ...], gates: tuple[Part, ...]
 ) -> tuple[Word, str]:
-    if closed := _those(gates, "fails"):
+    if (closed := _those(gates, "fails")) is not None:
         return "not testable here", f"without what must be true first: not so: {closed}"
-    if silent := _those(gates, "not run"):
+    if (silent := _those(gates, "not run")) is not None:
         return "not run", f"what must be true first was not measured: {silent}"
     if by_rule is None:
         return "not run", "no value of it was measured"
-    if unsure := _those(gates, "undecided"):
+    if (unsure := _those(gates, "undecided")) is not None:
         return "undecided", f"what must be true first is undecided: {unsure}"
     if by_rule.verdict == "fails":
         return "fails", ""
     if by_rule.verdict == "undecided":
         missing = _those(parts, "not run")
-        return "undecided", f"not measured: {missing}" if missing else by_rule.why
-    if blind := _those(controls, "holds"):
+        return "undecided", f"not measured: {missing}" if missing is not None else by_rule.why
+    if (blind := _those(controls, "holds")) is not None:
         return "not testable here", f"the same rule is met by what must fail it: {blind}"
-    if silent := _those(controls, "not run"):
+    if (silent := _those(controls, "not run")) is not None:
         return "undecided", f"the rule is met, but what must fail it was not measured: {silent}"
-    if unsure := _those(controls, "undecided"):
+    if (unsure := _those(controls, "undecided")) is not None:
         return "undecided", f"the rule is met, but what must fail it is undecided: {unsure}"
     return "holds", ""
 
 
-def _those(parts: tuple[Part, ...], verdict: Word) -> str:
-    """The parts of a verdict, in words."""
-    return "; ".join(part.says + (f" ({part.why})" if part.why else "") for part in parts if part.verdict == verdict)
+def _those(parts: tuple[Part, ...], verdict: Word) -> str | None:
+    """The parts of a verdict, in words; none where none has it."""
+    those = [part.says + (f" ({part.why})" if part.why else "") for part in parts if part.verdict == verdict]
+    return "; ".join(those) if those else None
 
 
 def _by_rule(claim: Claim, rule: Rule, table: pd.DataFrame) -> tuple[Judged | None, tuple[Part, ...]]:
