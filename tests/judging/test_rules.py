@@ -27,6 +27,8 @@ SYMMETRIC = [-2.0, -1.0, 0.0, 1.0, 2.0]
         (0.3, 0.5, BELOW, "fails"),
         (-0.29, 0.29, ALIKE, "holds"),
         (-0.3, 0.29, ALIKE, "undecided"),
+        (-0.29, 0.3, ALIKE, "undecided"),
+        (0.1, 0.3, BELOW, "undecided"),
         (-0.9, -0.3, ALIKE, "fails"),
         (0.3, INF, ALIKE, "fails"),
         (NAN, NAN, ALIKE, "undecided"),
