@@ -6,12 +6,13 @@ Claims stand with their experiments in `params/experiments/`; docs/claims.md say
 import math
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, FiniteFloat, model_validator
 
-from wganlib.fields import Part, PositiveFloat
-from wganlib.judging.rules import Region
+from wganlib.fields import Part
+from wganlib.judging.region import Region
 
 Label = str | int | float | bool
+Words = Annotated[str, Field(min_length=1)]
 
 
 def _several(value: object) -> object:
@@ -43,7 +44,7 @@ PAPERS = {
 class Rule(Part):
     """How values, one a unit, are judged; see `wganlib.judging.rules`.
 
-    interval: Student's 95 % interval of the mean inside or outside the region; with `against` Welch's of the difference.
+    interval: the 95 % interval of the mean inside or outside the region; with `against` that of the difference of means.
     equivalence: the same, inside `margin` of 0 by the 90 % interval.
     share: exact interval of the share of units whose value is above `success`; with `against` Fisher's test.
     sign_test: the share of units above 0, ties left out, against one half.
@@ -52,12 +53,12 @@ class Rule(Part):
     """
 
     kind: Literal["interval", "equivalence", "share", "sign_test", "exact", "counter_example", "variance_ratio"]
-    above: float | None = None
-    below: float | None = None
-    between: tuple[float, float] | None = None
-    margin: PositiveFloat | None = None
+    above: FiniteFloat | None = None
+    below: FiniteFloat | None = None
+    between: tuple[FiniteFloat, FiniteFloat] | None = None
+    margin: FiniteFloat | None = None
     """Half the width of a region about 0."""
-    success: float | None = None
+    success: FiniteFloat | None = None
 
     @model_validator(mode="after")
     def _one_region(self) -> Self:
@@ -67,11 +68,20 @@ class Rule(Part):
             if edges:
                 raise ValueError(f"a sign test has one half as its edge: remove {edges[0]}")
         elif len(edges) != 1:
-            raise ValueError(f"needs one region: above, below or both, or between, or margin; found {len(edges)}")
+            raise ValueError(
+                f"needs one region: above, below or both, or between, or margin; found {' and '.join(edges) or 'none'}"
+            )
         if self.kind == "equivalence" and self.margin is None and self.between is None:
             raise ValueError("an equivalence needs a margin, or between")
         if (self.success is not None) != (self.kind == "share"):
             raise ValueError("success is for a share, which needs it: the value above which a unit counts")
+        low, high = self.region
+        if low >= high:
+            raise ValueError(f"a region's low edge is below its high one, found {low:g} and {high:g}")
+        if self.kind == "share" and not all(0 <= edge <= 1 for edge in self.region.edges):
+            raise ValueError("the region of a share lies between 0 and 1")
+        if self.kind == "variance_ratio" and not all(edge > 0 for edge in self.region.edges):
+            raise ValueError("the region of a ratio of variances lies above 0")
         return self
 
     @property
@@ -84,6 +94,13 @@ class Rule(Part):
         if self.between is not None:
             return Region(*self.between)
         return Region(-math.inf if self.above is None else self.above, math.inf if self.below is None else self.below)
+
+
+EVERY = ("exact", "counter_example")
+"""Rules that ask for every single value."""
+WITH_AGAINST = ("interval", "equivalence", "share", "variance_ratio")
+"""Rules that compare two independent samples."""
+ROW = ("row",)
 
 
 class Sample(Part):
@@ -102,33 +119,63 @@ class Sample(Part):
     """The same of the rows that are taken away or added, where it is another."""
     less_expected: bool = False
     """Whether a row's expected value is taken away from it."""
-    unit: Unit = ("seed",)
-    """Labels whose values are one unit of replication; `row`: every row is one."""
+    unit: Unit = ()
+    """Labels whose values are one unit of replication; `row`: every row is one. Left out: seeds, of rules that ask for every
+    single value rows."""
+
+    def unit_by(self, rule: Rule) -> Unit:
+        """The unit under a rule."""
+        return self.unit or (ROW if rule.kind in EVERY else ("seed",))
+
+    def fits(self, rule: Rule) -> None:
+        """Refuse a rule that does not go with the sample.
+
+        Raises:
+            ValueError: the rule needs another sample.
+        """
+        unit, changed = self.unit_by(rule), {axis for where in (*self.minus, *self.plus) for axis in where}
+        if rule.kind == "variance_ratio" and self.against is None:
+            raise ValueError("a ratio of variances needs `against`, the rows of the second sample")
+        if self.against is not None and rule.kind not in WITH_AGAINST:
+            raise ValueError(f"against is for {', '.join(WITH_AGAINST)}, found {rule.kind}")
+        if self.against is not None and rule.kind == "share" and rule.region != Region(low=0.0):
+            raise ValueError("a share against another is tested for a difference above 0: its region is `above: 0`")
+        if unit == ROW and changed:
+            raise ValueError("a row by itself has nothing to take away or add: name the labels that are one unit")
+        if several := sorted(changed & set(unit)):
+            raise ValueError(f"{several[0]} differs within a unit: leave it out of unit, or of minus and plus")
+        if self.minus_within is not None and not changed:
+            raise ValueError("minus_within is not read without minus or plus; remove it")
 
 
 class Control(Sample):
     """What must fail the claim's rule: what it says here is laid over the claim's sample."""
 
-    says: str
+    says: Words
     """What it is, in words."""
 
 
 class Condition(Sample):
     """Something that must hold by a rule of its own."""
 
-    says: str
+    says: Words
     rule: Rule
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.fits(self.rule)
+        return self
 
 
 class Claim(Sample):
     """A statement and how it is judged."""
 
-    statement: str
-    source: str
+    statement: Words
+    source: Words
     """Where the paper says it, or that it does not."""
     rule: Rule | None = None
     control: Annotated[tuple[Control, ...], BeforeValidator(_several)] = ()
-    no_control: str | None = None
+    no_control: Words | None = None
     """Why there can be none."""
     gates: tuple[str, ...] = ()
     """Conditions of the experiment's `gates` without which the claim means nothing."""
@@ -155,9 +202,21 @@ class Claim(Sample):
             raise ValueError("needs a control, or no_control with the reason why there can be none; not both")
         if len(self.for_each) > 1:
             raise ValueError(f"for_each takes one axis, found {', '.join(self.for_each)}")
-        if self.rule and (self.rule.kind == "variance_ratio") and self.against is None:
-            raise ValueError("a ratio of variances needs `against`, the rows of the second sample")
+        if self.rule is not None:
+            self.fits(self.rule)
+            for control in self.control:
+                self.controlled(control).fits(self.rule)
         return self
+
+    @property
+    def whole(self) -> "Claim":
+        """The claim on all options of `for_each` together."""
+        return self.model_copy(update={"where": {**self.where, **self.for_each}})
+
+    def controlled(self, control: Control) -> "Claim":
+        """The claim on a control's sample."""
+        given = {name: getattr(control, name) for name in control.model_fields_set if name != "says"}
+        return self.whole.model_copy(update=given | {"where": {**self.whole.where, **control.where}})
 
     def reason(self, scale: str) -> str | None:
         """Why the claim cannot be judged at a scale; none where it can."""

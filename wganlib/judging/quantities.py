@@ -90,10 +90,11 @@ def scores(runs: pd.DataFrame, columns: ScoreColumns) -> pd.DataFrame:
             values["log_distance"] = np.log(runs[columns.distance].astype(float))
     if columns.untrained in runs:
         values["gain"] = values["score"] - runs[columns.untrained].astype(float)
-    for name in (str(name) for name in runs if f"{name}_training" in runs):
-        real = runs[f"{name}_training"].astype(float)
-        # A run that failed has no measure of real images: that of the others is the same.
-        values["similarity"] = runs[name].astype(float) - real.fillna(real.mean())
+    measured = [str(name) for name in runs if f"{name}_training" in runs]
+    if measured:
+        real = runs[f"{measured[0]}_training"].astype(float)
+        # A run that failed has no measure of real images: that of the others is the same where all have one.
+        values["similarity"] = runs[measured[0]].astype(float) - (real.fillna(real.max()) if real.nunique() == 1 else real)
     return pd.concat([runs.assign(quantity=name, value=column) for name, column in values.items()], ignore_index=True)
 
 

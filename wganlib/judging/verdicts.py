@@ -7,9 +7,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from wganlib.errors import WganlibError, unknown
 from wganlib.judging import rules
-from wganlib.judging.claims import Claim, Condition, Control, Rule, Sample, Where, Within
-from wganlib.judging.rules import Judged, Region
+from wganlib.judging.claims import ROW, Claim, Condition, Rule, Sample, Unit, Where, Within
+from wganlib.judging.region import Region
+from wganlib.judging.rules import Array, Judged
 
 VERDICTS = ("holds", "fails", "undecided", "not testable here", "not run")
 Word = Literal["holds", "fails", "undecided", "not testable here", "not run"]
@@ -34,6 +36,8 @@ class Part(NamedTuple):
     low: float
     high: float
     n: int
+    why: str = ""
+    """Why it is undecided, where that is not for want of units alone."""
 
 
 class Verdict(NamedTuple):
@@ -43,6 +47,7 @@ class Verdict(NamedTuple):
     reason: str
     """Why it is not what the rule alone says, or why there is none; empty where nothing is to be said."""
     by_rule: Judged | None
+    """Effect and interval of all options together; the rest with every option and further condition counted in."""
     parts: tuple[Part, ...]
     """Options of which each must hold, further conditions."""
     controls: tuple[Part, ...]
@@ -57,93 +62,116 @@ def judge(claim: Claim, gates: Mapping[str, Condition], table: pd.DataFrame, sca
 
     A gate that fails makes a claim not testable here. One that holds needs controls that fail: one that holds too makes it
     not testable here, one without a verdict leaves it undecided.
+
+    Raises:
+        WganlibError: rows of the claim's quantity lack a label that its unit names.
     """
     if (reason := claim.reason(scale)) is not None:
         return Verdict("not testable here", reason, None, (), (), (), claim.unit, math.nan)
-    assert claim.rule is not None
+    if claim.rule is None:
+        return Verdict("not run", "nothing measures it at this scale", None, (), (), (), claim.unit, math.nan)
     by_gate = tuple(_part(gates[name].says, judged(gates[name], gates[name].rule, table)) for name in claim.gates)
-    by_rule, parts = _by_rule(claim, table)
-    by_control = tuple(_part(control.says, _control(claim, control, table)) for control in claim.control)
+    by_rule, parts = _by_rule(claim, claim.rule, table)
+    by_control = tuple(_part(control.says, judged(claim.controlled(control), claim.rule, table)) for control in claim.control)
     word, reason = _word(by_rule, parts, by_control, by_gate)
-    return Verdict(word, reason, by_rule, parts, by_control, by_gate, claim.unit, _seconds(claim, table))
+    unit = claim.unit_by(claim.rule)
+    return Verdict(word, reason, by_rule, parts, by_control, by_gate, unit, _seconds(claim.whole, unit, table))
 
 
 def _word(
     by_rule: Judged | None, parts: tuple[Part, ...], controls: tuple[Part, ...], gates: tuple[Part, ...]
 ) -> tuple[Word, str]:
-    for wanted, word, what in (
-        ("fails", "not testable here", "without what must be true first: not so"),
-        ("not run", "not run", "what must be true first was not measured"),
-        ("undecided", "undecided", "what must be true first is undecided"),
-    ):
-        if closed := [part.says for part in gates if part.verdict == wanted]:
-            return word, f"{what}: {'; '.join(closed)}"  # type: ignore[return-value]
+    if (closed := _those(gates, "fails")) is not None:
+        return "not testable here", f"without what must be true first: not so: {closed}"
+    if (silent := _those(gates, "not run")) is not None:
+        return "not run", f"what must be true first was not measured: {silent}"
     if by_rule is None:
         return "not run", "no value of it was measured"
-    verdicts = [by_rule.verdict, *(part.verdict for part in parts)]
-    if "fails" in verdicts:
+    if (unsure := _those(gates, "undecided")) is not None:
+        return "undecided", f"what must be true first is undecided: {unsure}"
+    if by_rule.verdict == "fails":
         return "fails", ""
-    if any(verdict != "holds" for verdict in verdicts):
-        return "undecided", ""
-    if blind := [part.says for part in controls if part.verdict == "holds"]:
-        return "not testable here", f"the same rule is met by what must fail it: {'; '.join(blind)}"
-    if silent := [part.says for part in controls if part.verdict != "fails"]:
-        return "undecided", f"the rule is met, but what must fail it is undecided: {'; '.join(silent)}"
+    if by_rule.verdict == "undecided":
+        missing = _those(parts, "not run")
+        return "undecided", f"not measured: {missing}" if missing is not None else by_rule.why
+    if (blind := _those(controls, "holds")) is not None:
+        return "not testable here", f"the same rule is met by what must fail it: {blind}"
+    if (silent := _those(controls, "not run")) is not None:
+        return "undecided", f"the rule is met, but what must fail it was not measured: {silent}"
+    if (unsure := _those(controls, "undecided")) is not None:
+        return "undecided", f"the rule is met, but what must fail it is undecided: {unsure}"
     return "holds", ""
 
 
-def _by_rule(claim: Claim, table: pd.DataFrame) -> tuple[Judged | None, tuple[Part, ...]]:
-    """The rule's word on the claim's own sample, or on all options together, and on each option and further condition.
+def _those(parts: tuple[Part, ...], verdict: Word) -> str | None:
+    """The parts of a verdict, in words; none where none has it."""
+    those = [part.says + (f" ({part.why})" if part.why else "") for part in parts if part.verdict == verdict]
+    return "; ".join(those) if those else None
 
-    Of several options each is judged; the claim fails by one whose interval is outside at 95 % divided among them.
+
+def _by_rule(claim: Claim, rule: Rule, table: pd.DataFrame) -> tuple[Judged | None, tuple[Part, ...]]:
+    """The rule's word on all that the claim asks, and on each option and further condition by itself.
+
+    It holds where all hold; it fails by one that lies outside by a level divided among them.
     """
-    assert claim.rule is not None
-    whole = judged(claim, claim.rule, table)
-    parts = [_part(condition.says, judged(condition, condition.rule, table)) for condition in claim.also]
+    named: list[tuple[str, Sample, Rule]] = []
     for axis, options in claim.for_each.items():
-        for option in options:
-            one = claim.model_copy(update={"where": {**claim.where, axis: (option,)}})
-            parts.append(_part(f"{option}", judged(one, claim.rule, table, among=len(options))))
-        whole = whole._replace(verdict=_together(parts)) if whole is not None else None
-    return whole, tuple(parts)
+        named += [(str(one), claim.model_copy(update={"where": {**claim.where, axis: (one,)}}), rule) for one in options]
+    named += [(condition.says, condition, condition.rule) for condition in claim.also]
+    among = len(named) + (not claim.for_each)
+    ones = [judged(sample, its, table, among) for _, sample, its in named]
+    parts = tuple(_part(says, one) for (says, *_), one in zip(named, ones, strict=True))
+    whole = judged(claim.whole, rule, table, among)
+    if whole is None or among == 1:
+        return whole, parts
+    return _together(whole, ones if claim.for_each else [whole, *ones], among), parts
 
 
-def _together(parts: list[Part]) -> Any:
-    verdicts = {part.verdict for part in parts}
-    return "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "undecided"
+def _together(whole: Judged, ones: list[Judged | None], among: int) -> Judged:
+    """All that must hold as one: each holds, or one fails; units are needed until the last undecided one is decided."""
+    run = [one for one in ones if one is not None]
+    verdicts = {one.verdict if one is not None else "undecided" for one in ones}
+    if "fails" in verdicts:
+        p = min(1.0, among * min(one.p_value for one in run if one.verdict == "fails"))
+        return whole._replace(verdict="fails", p_value=p, needed=whole.n, why="")
+    unsure = [one for one in run if one.verdict == "undecided"]
+    more = [None if one.needed is None else one.needed - one.n for one in unsure]
+    needed = None if len(run) < len(ones) or None in more else whole.n + max((m for m in more if m is not None), default=0)
+    p = max((one.p_value for one in run), default=math.nan)
+    why = "; ".join(dict.fromkeys(one.why for one in unsure if one.why))
+    verdict: rules.Said = "holds" if verdicts == {"holds"} else "undecided"
+    return whole._replace(verdict=verdict, p_value=p, needed=needed, why=why)
 
 
 def _part(says: str, by_rule: Judged | None) -> Part:
     if by_rule is None:
         return Part(says, "not run", math.nan, math.nan, math.nan, 0)
-    return Part(says, *by_rule[:5])
-
-
-def _control(claim: Claim, control: Control, table: pd.DataFrame) -> Judged | None:
-    """The claim's rule on the control's sample."""
-    assert claim.rule is not None
-    given = {name: getattr(control, name) for name in control.model_fields_set if name != "says"}
-    if "where" in given:
-        given["where"] = {**claim.where, **given["where"]}
-    return judged(claim.model_copy(update=given), claim.rule, table)
+    return Part(says, *by_rule[:5], by_rule.why)
 
 
 def judged(sample: Sample, rule: Rule, table: pd.DataFrame, among: int = 1) -> Judged | None:
-    """The rule's word on a sample; none where a part of it has no value at all."""
-    first = values(sample, table)
-    second = None if sample.against is None else _term(sample, {**sample.where, **sample.against}, sample.within, table)
+    """The rule's word on a sample, one of so many that a claim asks for together; none where a part of it has no value at all.
+
+    Where a unit has no value, because one of its parts has none or one that is not a number, the word is undecided.
+    """
+    first, second = values(sample, rule, table), None
+    if sample.against is not None:
+        other = sample.model_copy(update={"where": {**sample.where, **sample.against}})
+        second = values(other, rule, table)
     if first is None or (sample.against is not None and second is None):
         return None
+    x = first.to_numpy(dtype=np.float64)
     others = None if second is None else second.to_numpy(dtype=np.float64)
-    return _apply(rule, first.to_numpy(dtype=np.float64), others, among)
+    every = x if others is None else np.concatenate([x, others])
+    if lacking := int(np.isnan(every).sum()):
+        n = len(x) if others is None else min(len(x), len(others))
+        return Judged("undecided", math.nan, math.nan, math.nan, n, why=f"{lacking} of {len(every)} units lack a value")
+    return _apply(rule, x, others, among)
 
 
-def _apply(rule: Rule, x: Any, others: Any, among: int) -> Judged:
-    region = rule.region
-    if np.isnan(x).any() or (others is not None and np.isnan(others).any()):
-        return Judged("undecided", math.nan, math.nan, math.nan, len(x))
+def _apply(rule: Rule, x: Array, others: Array | None, among: int) -> Judged:
+    region, equivalence = rule.region, rule.kind == "equivalence"
     if rule.kind in ("interval", "equivalence"):
-        equivalence = rule.kind == "equivalence"
         if others is not None:
             return rules.difference(x, others, region, equivalence=equivalence, among=among)
         return rules.interval(x, region, equivalence=equivalence, among=among)
@@ -152,78 +180,102 @@ def _apply(rule: Rule, x: Any, others: Any, among: int) -> Judged:
     if rule.kind == "counter_example":
         return rules.counter_example(x, region)
     if rule.kind == "variance_ratio":
-        return rules.variance_ratio(x, others, region.low)
+        assert others is not None
+        return rules.variance_ratio(x, others, region, among=among)
     if rule.kind == "sign_test":
         x = x[np.abs(x) > rules.TIE]
     above = rule.success or 0.0
     if others is not None:
-        return rules.share_difference((int((x > above).sum()), len(x)), (int((others > above).sum()), len(others)))
-    return rules.share(int((x > above).sum()), len(x), region, equivalence=rule.between is not None)
+        counts = ((int((sample > above).sum()), len(sample)) for sample in (x, others))
+        return rules.share_difference(*counts, among=among)
+    return rules.share(int((x > above).sum()), len(x), region, among=among)
 
 
-def values(sample: Sample, table: pd.DataFrame) -> "pd.Series[float] | None":
-    """The sample's value by unit, of the units that every part of it has; none where one part has no rows."""
-    result = _term(sample, sample.where, sample.within, table)
-    for sign, wheres in ((-1, sample.minus), (1, sample.plus)):
+def values(sample: Sample, rule: Rule, table: pd.DataFrame) -> "pd.Series[float] | None":
+    """The sample's value by unit, not a number for a unit that one part of it lacks; none where one part has no rows."""
+    unit = sample.unit_by(rule)
+    terms = [_term(sample, sample.where, sample.within, unit, table)]
+    for sign, wheres in ((-1.0, sample.minus), (1.0, sample.plus)):
         for where in wheres:
-            other = _term(sample, {**sample.where, **where}, sample.minus_within or sample.within, table)
-            if result is None or other is None:
-                return None
-            with np.errstate(invalid="ignore"):
-                result = (result + sign * other).loc[lambda s, o=other, r=result: s.index.isin(r.index.intersection(o.index))]
-    return result
+            term = _term(sample, {**sample.where, **where}, sample.minus_within or sample.within, unit, table)
+            terms.append(None if term is None else sign * term)
+    some = [term for term in terms if term is not None]
+    return None if len(some) < len(terms) else some[0] if len(some) == 1 else _sum(some)
 
 
-def _term(sample: Sample, where: Where, within: Within, table: pd.DataFrame) -> "pd.Series[float] | None":
+def _sum(terms: "list[pd.Series[float]]") -> "pd.Series[float]":
+    """The sum by unit. Infinite values, of runs that failed, cancel one another: two methods that both fail are alike."""
+    table = pd.concat(terms, axis=1)
+    x = table.to_numpy(dtype=np.float64)
+    infinite = np.isinf(x)
+    failed = np.sign(np.where(infinite, x, 0)).sum(axis=1)
+    total = np.where(failed == 0, np.where(infinite, 0, x).sum(axis=1), np.copysign(np.inf, failed))
+    return pd.Series(np.where(np.isnan(x).any(axis=1), np.nan, total), index=table.index)
+
+
+def _term(sample: Sample, where: Where, within: Within, unit: Unit, table: pd.DataFrame) -> "pd.Series[float] | None":
     rows = chosen(table[table["quantity"] == sample.quantity], where)
     if not len(rows):
         return None
     value = rows["value"].astype(float)
     if sample.less_expected:
         value = value - rows["expected"].astype(float)
-    if sample.unit == ("row",):
+    if unit == ROW:
         return value
-    keys = [rows[name].map(text) if name in rows else pd.Series("", index=rows.index) for name in sample.unit]
+    keys = []
+    for name in unit:
+        if name not in rows:
+            raise WganlibError(f"unit: {unknown('label', name, sorted(set(rows) - {'quantity', 'value', 'expected'}))}")
+        keys.append(rows[name].map(text))
     groups = value.groupby(keys, sort=True)
-    if within == "range":
-        return groups.max() - groups.min()
-    # A value that is not a number makes its unit's one unknown: pandas would leave it out.
-    result = groups.agg(WITHIN[within])
-    unknown = value.isna().groupby(keys, sort=True).any()
-    return result.mask(unknown)
+    with np.errstate(invalid="ignore"):
+        result = groups.max() - groups.min() if within == "range" else groups.agg(WITHIN[within])
+    # What pandas would leave out makes its unit's value unknown: one that is not a number, and an option that the unit lacks.
+    lacking = value.isna().groupby(keys, sort=True).any()
+    for name, labels in where.items():
+        if name not in unit:
+            lacking |= rows[name].map(text).groupby(keys, sort=True).nunique() < len({text(label) for label in labels})
+    return result.mask(lacking)
 
 
 def chosen(table: pd.DataFrame, where: Where) -> pd.DataFrame:
-    """The rows whose labels are among the given ones; none have a label that the table lacks."""
+    """The rows whose labels are among the given ones; none where one of these labels has no row."""
     for name, labels in where.items():
         if name not in table:
             return table[:0]
         table = table[table[name].map(text).isin([text(label) for label in labels])]
-    return table
+    complete = all({text(label) for label in labels} <= set(table[name].map(text)) for name, labels in where.items())
+    return table if complete else table[:0]
 
 
 def text(label: Any) -> str:
-    """A label as it is compared: whole numbers alike however they were read.
+    """A label as it is compared: numbers and truth values alike however they were read; empty where there is none.
 
-    >>> text(4.0), text("4"), text(0.1), text(True)
-    ('4', '4', '0.1', 'True')
+    >>> text(4.0), text("4"), text("0.10"), text(True), text(float("nan"))
+    ('4', '4', '0.1', 'True', '')
     """
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+    if pd.isna(label):
+        return ""
+    if isinstance(label, bool | np.bool_):
+        return str(label)
+    try:
+        number = float(label)
+    except ValueError:
+        return str(label)
+    return str(int(number)) if number.is_integer() else str(number)
 
 
-def _seconds(claim: Claim, table: pd.DataFrame) -> float:
-    """Seconds of training of all runs that one unit of a claim rests on."""
-    total, seen = 0.0, set[str]()
-    for where in _wheres(claim):
-        known = {name: labels for name, labels in where.items() if name in table}
-        rows = chosen(table[table["quantity"] == "seconds"], known)
-        if "run" not in rows or not len(rows):
-            return math.nan
-        rows = rows[~rows["run"].isin(seen)].drop_duplicates("run")
-        seen |= set(rows["run"])
-        keys = [rows[name].map(text) for name in claim.unit if name in rows]
-        total += float(rows["value"].groupby(keys).sum().mean()) if keys and len(rows) else 0.0
-    return total
+def _seconds(claim: Claim, unit: Unit, table: pd.DataFrame) -> float:
+    """Seconds of training of all runs that one unit of a claim rests on; not a number where no such run is known."""
+    rows = table[table["quantity"] == "seconds"]
+    if not len(rows) or "run" not in rows:
+        return math.nan
+    # Labels of measured quantities alone are none of the runs'.
+    known = {name for name in rows if rows[name].notna().any()}
+    parts = [chosen(rows, {name: labels for name, labels in where.items() if name in known}) for where in _wheres(claim)]
+    runs = pd.concat(parts).drop_duplicates("run")
+    keys = [runs[name].map(text) for name in unit if name in known] if unit != ROW else [runs["run"]]
+    return float(runs["value"].groupby(keys).sum().mean()) if keys and len(runs) else math.nan
 
 
 def _wheres(claim: Claim) -> Iterator[Where]:

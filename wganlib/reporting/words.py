@@ -61,14 +61,12 @@ def _measured(claim: dict[str, Any]) -> str:
     what = {
         "share": "share",
         "sign_test": "share",
-        "counter_example": "counter-examples",
         "variance_ratio": "ratio of variances",
     }
-    name = what.get(kind, "worst value" if kind == "exact" else "effect")
-    interval = "" if claim["low"] is None or kind == "exact" else f" [{_short(claim['low'])}, {_short(claim['high'])}]"
+    every = kind in ("exact", "counter_example")
+    name = what.get(kind, "worst value" if every else "effect")
+    interval = "" if claim["low"] is None or every else f" [{_short(claim['low'])}, {_short(claim['high'])}]"
     units = f"{n:,} {_plural(claim['unit']) if n > 1 else _unit(claim['unit'])}"
-    if kind == "counter_example":
-        return f"Share of counter-examples {_short(claim['effect'])}{interval}, {units}"
     return f"{name.capitalize()} {_short(claim['effect'])}{interval}, {units}; claimed: {wanted}"
 
 
