@@ -88,18 +88,34 @@ def compact_pairs(supports: Supports) -> Pairs:
     return np.array(list(itertools.product(range(n), range(n, n + m))))
 
 
+def blending(supports: Supports, step: float) -> tuple[Array, Pairs]:
+    """Points of the blending region (Zhou et al. 2019, appendix C), and neighbours on its lines in both orders.
+
+    Points [N + M + 2 N M, D] are the supports' and, on the line from each real point to each generated one, real ones first,
+    the middle and the place a step from the generated point. Neighbours [K, 2] stand beside each other on a line.
+    """
+    n, m = len(supports.real), len(supports.fake)
+    ways = supports.real[:, None] - supports.fake
+    near = supports.fake + step * ways / np.linalg.norm(ways, axis=2, keepdims=True)
+    between = np.stack([supports.fake + ways / 2, near], axis=2).reshape(2 * n * m, -1)
+    middles = n + m + 2 * np.arange(n * m)
+    real, fake = np.divmod(np.arange(n * m), m)
+    lines = np.stack([real, middles, middles + 1, n + fake], axis=1)
+    ahead = np.concatenate([lines[:, i : i + 2] for i in range(3)])
+    return np.concatenate([supports.points, between]), np.concatenate([ahead, ahead[:, ::-1]])
+
+
 def dual(gain: Array, points: Array, pairs: Pairs) -> Solution:
     """The largest gain . f over f [P] with f(a) - f(b) <= |a - b| for the pairs, and f = 0 at the first point.
 
-    The latter loses nothing where gain sums to zero, as that of E_real f - E_fake f does.
+    The latter loses nothing where gain sums to zero, as that of E_real f - E_fake f does. Where nothing bounds it the optimum
+    is infinite and f is not a number.
 
     Raises:
-        RuntimeError: nothing bounds it, or the solver stopped without an optimum.
+        RuntimeError: the solver stopped without an optimum.
     """
     result = _best(gain, points, pairs)
-    if result is None:
-        raise RuntimeError("dual: unbounded")
-    return result
+    return Solution(np.inf, np.full(len(points), np.nan)) if result is None else result
 
 
 def _best(gain: Array, points: Array, pairs: Pairs, floor: tuple[Array, float] | None = None) -> Solution | None:
