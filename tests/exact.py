@@ -1,5 +1,6 @@
 """What tests of the exact figures share: experiments, looks into findings, and formulas by hand."""
 
+import io
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 from conftest import REPOSITORY
 from made_up import measured
 
-from wganlib.measuring.study import meets
+from wganlib.judging.verdicts import judge
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.style import pdf
 
@@ -24,23 +25,27 @@ def toy(name, scale="demo"):
     return load_plan(REPOSITORY / "params", scale).experiment(name)
 
 
-def frame(findings):
-    return pd.DataFrame(findings.rows, columns=["quantity", "case", "seed", "value", "expected", "criterion"])
-
-
-def of(findings, quantity, case=None):
+def of(findings, quantity, **labels):
     """A quantity's values."""
-    rows = [row for row in findings.rows if row["quantity"] == quantity and case in (None, row["case"])]
-    assert rows, (quantity, case)
+    rows = [row for row in findings.rows if row["quantity"] == quantity and labels.items() <= row.items()]
+    assert rows, (quantity, labels)
     return np.array([row["value"] for row in rows])
 
 
-def unmet(findings):
-    return [
-        (row["quantity"], row["case"], row["value"])
-        for row in findings.rows
-        if row["criterion"] and not meets(row["criterion"], row["value"], row["expected"])
-    ]
+def verdicts(findings, name, scale="demo"):
+    """The verdict on each of an experiment's claims, from findings as they are read back."""
+    params = toy(name, scale).params
+    table = pd.read_csv(io.StringIO(findings.frame().to_csv(index=False, float_format="%.9g")))
+    return {claim: judge(params.claims[claim], params.gates, table, scale) for claim in params.claims}
+
+
+def claims_hold(findings, name, but=()):
+    """All claims hold but those that fail; what must fail a claim's rule does."""
+    words = verdicts(findings, name)
+    assert {claim for claim, verdict in words.items() if verdict.verdict != "holds"} == set(but)
+    for claim, verdict in words.items():
+        assert verdict.verdict in ("holds", "fails"), (claim, verdict)
+        assert all(control.verdict == "fails" for control in verdict.controls), (claim, verdict.controls)
 
 
 def drawn(module, findings, name):
@@ -52,9 +57,8 @@ def drawn(module, findings, name):
 
 
 def quantities_are_described(module, findings):
-    """Every quantity has values, plain numbers, and what its criterion needs."""
+    """Every quantity has values, and they are plain numbers."""
     assert {row["quantity"] for row in findings.rows} == set(module.QUANTITIES)
     for row in findings.rows:
         assert type(row["value"]) is float
         assert row["expected"] is None or type(row["expected"]) is float
-        assert row["criterion"] is None or "within" not in row["criterion"] or row["expected"] is not None

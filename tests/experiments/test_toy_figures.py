@@ -23,7 +23,6 @@ from wganlib.experiments import (
     lgan_fig3,
     lgan_fig6_toy,
     lgan_fig12,
-    wgan_fig1,
     wgan_fig2,
 )
 from wganlib.measuring import maps
@@ -167,39 +166,6 @@ def test_found_modes() -> None:
     assert grid is not None
     assert gp_toy_training.modes_found(cloud, grid[0], 4 * gp_toy_training.STD["gaussians25"]) < 0.7
     assert gp_toy_training.modes_found(grid[0], grid[0], 4 * gp_toy_training.STD["gaussians25"]) == 1
-
-
-def test_distances_between_parallel_lines() -> None:
-    assert wgan_fig1.closed_forms(0.3) == {"em": 0.3, "js": math.log(2), "tv": 1.0, "kl": math.inf, "reverse_kl": math.inf}
-    assert set(wgan_fig1.closed_forms(0).values()) == {0.0}
-    for theta in (-0.7, 0.0, 0.01, 1.0):
-        assert wgan_fig1.paired_transport(theta, 60, np.random.default_rng(0)) == pytest.approx(abs(theta), abs=1e-12)
-    assert wgan_fig1.js_estimate(np.full(9, 50.0), np.full(5, -50.0)) == pytest.approx(math.log(2), abs=1e-9)
-    assert wgan_fig1.js_estimate(np.zeros(9), np.zeros(5)) == pytest.approx(0, abs=1e-12)
-    # Two masses that overlap by half: JS by its definition.
-    p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
-    m = (p + q) / 2
-    js = sum(0.5 * a * math.log(a / b) for d in (p, q) for a, b in zip(d, m, strict=True) if a > 0)
-    logits = np.array([50.0, 0.0, -50.0])
-    assert wgan_fig1.js_estimate(logits[:2], logits[1:]) == pytest.approx(js, abs=1e-9)
-
-
-def test_estimates_of_known_networks_on_parallel_lines() -> None:
-    members = []
-    for theta in ("-1", "0.5"):
-        at = toy("parallel_lines", architecture=GIVEN, dataset={"offset": float(theta)})
-        sign = math.copysign(1, float(theta))
-        members.append(member(at, lambda x, sign=sign: -3 * sign * x[:, 0], method="critic", theta=theta))
-        members.append(
-            member(at, lambda x, t=float(theta): 100 * (abs(t) / 2 - x[:, 0].abs()), method="discriminator", theta=theta)
-        )
-    findings = wgan_fig1.measure(Study(tuple(members), {"samples": 50, "evaluation": 200}))
-    for theta in ("-1", "0.5"):
-        assert value(findings, "em_critic", f"theta {theta}") == pytest.approx(abs(float(theta)), rel=1e-5)
-        assert value(findings, "js_discriminator", f"theta {theta}") == pytest.approx(math.log(2), abs=1e-6)
-        assert value(findings, "tv_discriminator", f"theta {theta}") == 1
-        assert value(findings, "em_sampled", f"theta {theta}") >= abs(float(theta))
-    assert value(findings, "em_slope") == pytest.approx(1, rel=1e-4)
 
 
 def test_the_unrestricted_optimum() -> None:

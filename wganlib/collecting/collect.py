@@ -56,7 +56,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
         facts = {"real": _real(plan, experiment, results)}
         facts["lines"] = {one.entry.run: one.lines for one in gathered if one.lines is not None}
     else:
-        gathered, findings = _measured(experiment, results)
+        gathered, findings = _measured(plan, experiment, results)
         facts = findings.facts
     table = counted(pd.DataFrame([one.labels | one.scores for one in gathered], columns=None if gathered else LEAST_COLUMNS))
     moments = [
@@ -111,11 +111,11 @@ def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> 
     )
 
 
-def _measured(experiment: Experiment, results: Path) -> tuple[list[Gathered], Findings]:
+def _measured(plan: Plan, experiment: Experiment, results: Path) -> tuple[list[Gathered], Findings]:
     """The runs of stacks, and what the experiment's module measures on them, if it measures."""
     from wganlib.measuring.study import load_study
 
-    gathered, study = [], load_study(experiment, results)
+    gathered, study = [], load_study(experiment, results, plan.published)
     known = {run.key: results / "stacks" / stack.key for stack in experiment.stacks for run in stack.runs}
     for entry, member in zip(experiment.trained_entries, study.members, strict=True):
         run, provenance = member.run, read_json(known[entry.run] / "provenance.json")

@@ -90,17 +90,17 @@ def lipschitz(masses: Masses) -> Critic:
     return Critic(f - f.mean(), 1.0)
 
 
-def descend(row: Objective, masses: Masses, space: str, start: Array, weight: float) -> Critic:
+def descend(row: Objective, masses: Masses, space: str, start: Array, weight: float, pairs: lp.Pairs | None = None) -> Critic:
     """The critic that a general solver (SLSQP) reaches from values `start` [P].
 
     space: "free"; "fisher", E_mu f^2 <= 1; "lipschitz", |f(a) - f(b)| <= |a - b|; "penalised", weight k^2 added to the loss,
-    with k a variable and |f(a) - f(b)| <= k |a - b|.
+    with k a variable and |f(a) - f(b)| <= k |a - b|. `pairs` [K, 2]: those alone that bind, f(a) - f(b) <= k |a - b|.
 
     Raises:
         RuntimeError: the solver stopped elsewhere than at an optimum.
     """
     count = len(start)
-    pairs = lp.all_pairs(count)
+    pairs = lp.all_pairs(count) if pairs is None else pairs
     distances = np.linalg.norm(masses.points[pairs[:, 0]] - masses.points[pairs[:, 1]], axis=1)
     rows = np.zeros((len(pairs), count + 1))
     rows[np.arange(len(pairs)), pairs[:, 0]], rows[np.arange(len(pairs)), pairs[:, 1]] = -1, 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wganlib.errors import WganlibError
 from wganlib.judging.quantities import Findings, Quantity, meets
 from wganlib.planning.expansion import Experiment
+from wganlib.planning.params import Published
 from wganlib.training.stacks import Trained, load_stack
 
 Array = NDArray[np.float64]
@@ -32,11 +33,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured: trained runs, empty where an experiment has none, its settings and seeds."""
+    """What is measured: trained runs, empty where an experiment has none, its settings and seeds, the papers' numbers."""
 
     members: tuple[Member, ...]
     settings: dict[str, Any]
     seeds: tuple[int, ...] = (0,)
+    published: Published | None = None
 
     def of(self, group: str | None = None, **labels: str) -> list[Member]:
         """The members of a group with these options, those that diverged left out, in the order of seeds."""
@@ -58,7 +60,7 @@ class Study:
         return list(dict.fromkeys(m.labels[axis] for m in members if axis in m.labels))
 
 
-def load_study(experiment: Experiment, results: Path) -> Study:
+def load_study(experiment: Experiment, results: Path, published: Published | None = None) -> Study:
     """The trained runs of an experiment.
 
     Raises:
@@ -71,4 +73,4 @@ def load_study(experiment: Experiment, results: Path) -> Study:
     )
     if members and all(member.run.outcome != "ok" for member in members):
         raise WganlibError(f"{experiment.name}: none of its {len(members)} runs ended well: lower their learning rates")
-    return Study(members, experiment.settings, experiment.seeds)
+    return Study(members, experiment.settings, experiment.seeds, published)

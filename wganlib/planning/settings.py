@@ -30,6 +30,23 @@ class CifarSamples(Part):
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class ClosedForms(Part):
+    """What is drawn at random, and how generated points follow a critic.
+
+    `masses`: points that a distribution lies on; `pairs`: of distributions, a seed; `lines`: places at which a critic's slope
+    is looked at; `flow_points`: real and generated points; `weight`: of the penalty on k; `step`, `steps`: the longest step of
+    a point, and the most steps.
+    """
+
+    masses: Several
+    pairs: PositiveInt
+    lines: PositiveInt
+    flow_points: Several
+    weight: PositiveFloat
+    step: PositiveFloat
+    steps: PositiveInt
+
+
 class Descent(Part):
     """Gradient descent with one rate for critic and generator."""
 
@@ -250,6 +267,7 @@ class WganMomentum(Part):
 
 SETTINGS: dict[str, type[Part]] = {
     "cifar_samples": CifarSamples,
+    "closed_forms": ClosedForms,
     "dirac": Dirac,
     "gp_fig1a": GpFig1a,
     "gp_fig1b": GpFig1b,
