@@ -127,6 +127,14 @@ def test_equal_values_have_no_spread_to_go_by():
     assert rules.difference([1.0] * 4, [0.0, 0.01, 0.02], Region(low=0.1)).verdict == "holds"
 
 
+@pytest.mark.parametrize(("n", "verdict"), [(5, "undecided"), (6, "holds")])
+def test_six_equal_values_have_their_median_s_interval(n, verdict):
+    judged = rules.interval([-1.0] * n, Region(high=-0.9))
+    assert judged.verdict == verdict
+    # That all of six lie on one side of the median has a chance of 2 (1/2)^6.
+    assert judged.p_value == pytest.approx(2 / 64) if n == 6 else math.isnan(judged.p_value)
+
+
 def test_a_value_that_is_not_a_number_leaves_it_undecided_and_says_so():
     x = [1.0, NAN, 2.0, 3.0]
     for judged in (
