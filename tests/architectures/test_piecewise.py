@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from conftest import make_data, make_spec, trained
 
+from wganlib.architectures.modules import NONLINEARITIES
 from wganlib.architectures.piecewise import differentiated_twice, leaky_relu, mean_pool
 from wganlib.training import trainer
 
@@ -104,3 +105,18 @@ def test_a_critic_step_has_no_backward_pass_of_zeros(name, convolutions):
         training.critic_step()
     counts = {event.key: event.count for event in profile.key_averages()}
     assert counts["aten::convolution_backward"] == 2 * convolutions
+
+
+def test_smooth_elu_has_the_bits_of_its_formula_in_three_derivatives():
+    x = torch.cat([torch.randn(1000) * 4, torch.tensor([0.0, -1.0, 9.0, 8.999, 9.001, 30.0, -30.0])])
+
+    def derivatives(function):
+        at = x.clone().requires_grad_()
+        values = function(at)
+        (first,) = torch.autograd.grad(values, at, x.cos(), create_graph=True)
+        (second,) = torch.autograd.grad(first, at, x.sin(), create_graph=True)
+        return values, first, second, torch.autograd.grad(second.sum(), at)[0]
+
+    formula = derivatives(lambda x: F.softplus(2 * x + 2) / 2 - 1)
+    for ours, plain in zip(derivatives(NONLINEARITIES["smooth_elu"]), formula, strict=True):
+        assert torch.equal(ours, plain)
