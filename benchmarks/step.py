@@ -113,14 +113,14 @@ def peak() -> float:
     return 2 * 1024**3 / min(timed(lambda: a @ a) for _ in range(10))
 
 
-def convolutions(spec: Spec, step: Callable[[], object]) -> tuple[float, float]:
-    """Share of a step's time that is convolution, and operations of the step a second of that time."""
+def convolutions(step: Callable[[], object]) -> float:
+    """Share of a step's time that is convolution."""
     with torch.profiler.profile() as profile:
         step()
     events = profile.key_averages()
     whole = sum(event.self_cpu_time_total for event in events)
     spent = sum(event.self_cpu_time_total for event in events if "conv" in event.key and "autograd" not in event.key)
-    return spent / whole, run_flops(spec) / spec.generator_iterations / (spent / 1e6)
+    return spent / whole
 
 
 def main() -> None:
@@ -148,7 +148,8 @@ def main() -> None:
             ms = {side: 1e3 * statistics.median(turn[side] for turn in spent) for side in clocks}
             for side in others:
                 ratios[side].append(ms[side] / ms["ours"])
-            share, speed = convolutions(spec, trainer.step)
+            share = convolutions(trainer.step)
+            speed = run_flops(spec) / spec.generator_iterations / (share * ms["ours"] / 1e3)
             compared = "".join(f"{ratios[side][-1]:>15.2f}" for side in others)
             print(f"{name + ' ' + entry.run:<66}{ms['ours']:>7.1f}{compared}{share:>13.0%}{speed / best:>9.0%}", flush=True)
     for side in others:
