@@ -21,6 +21,15 @@ def put_back():
 
 
 @pytest.mark.usefixtures("put_back")
+def test_new_memory_is_not_filled_before_it_is_written():
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    settle(1)
+    with torch.profiler.profile() as profile:
+        torch.empty(1000)
+    assert not [event.key for event in profile.key_averages() if "fill" in event.key]
+
+
+@pytest.mark.usefixtures("put_back")
 def test_numbers_below_the_normal_range_are_zero_and_the_threads_are_those_asked_for():
     torch.set_flush_denormal(False)
     tiny = torch.full((8,), 2e-38)

@@ -179,6 +179,20 @@ def weight_layers(nodes: Nodes, shape: Shape) -> list[tuple[Layer, Shape]]:
     return [(node, inputs) for node, inputs in leaves(nodes, shape) if isinstance(node, Layer)]
 
 
+def layers_below_curvature(nodes: Nodes, shape: Shape) -> int:
+    """How many weight layers, from the first, have after them a norm or a nonlinearity of theirs that has a second derivative.
+
+    Single nonlinearities between layers are piecewise linear in every critic.
+    """
+    layers = below = 0
+    for node, _ in leaves(nodes, shape):
+        layers += isinstance(node, Layer)
+        smooth = isinstance(node, Layer) and node.nonlinearity not in (None, "relu", "leaky_relu")
+        if smooth or not isinstance(node, Layer) or node.normalization != "none":
+            below = layers
+    return below
+
+
 def parameter_count(nodes: Nodes, shape: Shape, classes: int | None = None) -> int:
     """Number of trainable scalars: weights, biases, and two per normalised channel (and class, where conditional)."""
     total = 0

@@ -6,6 +6,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from wganlib.architectures.build import critic_parameter_groups
 from wganlib.architectures.modules import MovingBatchNorm, parts_of
+from wganlib.architectures.piecewise import differentiated_twice
 from wganlib.datasets.dataset import Dataset
 from wganlib.methods import constraints
 from wganlib.methods.method import Clipping
@@ -99,7 +100,8 @@ class Trainer(Engine):
         """The penalty at points [N, ...], a scalar, and the gradient norms [N] there."""
         form = self.member.penalty
         assert form is not None
-        norms = constraints.gradient_norms(lambda x: self.critic(x)[:, 0], points)
+        with differentiated_twice():
+            norms = constraints.gradient_norms(lambda x: self.critic(x)[:, 0], points)
         return constraints.penalty(norms, form.form, form.weight), norms
 
     def generator_losses(self) -> Tensor:
