@@ -112,7 +112,7 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         real=facts.pop("real", {}),
         lines=facts.pop("lines", {}),
         facts=facts,
-        quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"]),
+        quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"], text),
         sheets={name.removeprefix(SHEETS): Image.fromarray(v) for name, v in arrays.items() if name.startswith(SHEETS)},
         arrays={name: value for name, value in arrays.items() if not name.startswith(SHEETS)},
         methods=plan.methods,
