@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,11 +73,12 @@ def slope(norms: Array) -> float:
 def log_linear(norms: Array) -> float:
     """Share of the variance of log10 norm that a straight line over the layers explains; norms [layers]."""
     layers = np.arange(len(norms))[norms > 0]
-    return r_squared(np.stack([np.ones(len(layers)), layers], axis=1), np.log10(norms[norms > 0])) if len(layers) > 2 else math.nan
+    design = np.stack([np.ones(len(layers)), layers], axis=1)
+    return r_squared(design, np.log10(norms[norms > 0])) if len(layers) > 2 else math.nan
 
 
 def window(strengths: Array, slopes: Array) -> float:
-    """Decades of `strengths` [n] over which the slope [n], linear in their logarithm between neighbours, is within `STABLE` of 0."""
+    """Decades of `strengths` [n] over which the slope [n] is within `STABLE` of 0, linear in their logarithm in between."""
     order = np.argsort(strengths)
     at = np.log10(strengths[order])
     fine = np.linspace(at[0], at[-1], 10_001)
@@ -104,7 +106,7 @@ def peaks(counts: NDArray[np.int64]) -> int:
 
 
 def measure(study: Study) -> Findings:
-    """Of every run, and of the same one untrained: a clipped one is clipped once. Norms [layers], histograms of the first seed."""
+    """Of every run and of the same one untrained, clipped once where it clips. Norms [layers]; histograms of one seed."""
     findings = Findings(QUANTITIES)
     slopes: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for member in study.of():
@@ -118,8 +120,9 @@ def measure(study: Study) -> Findings:
             limit = constraint.limit if isinstance(constraint, Clipping) else np.abs(values).max()
             counts, edges = np.histogram(values, bins=int(study.settings["bins"]))
             measured = {"slope": slope(norms), "log_linear": log_linear(norms), "at_limits": at_limits(values, limit)}
+            labels: dict[str, Any] = member.labels | {"state": state}
             for name, value in (measured | {"peaks": peaks(counts)}).items():
-                findings.add(name, value, seed=member.seed, **member.labels, state=state)
+                findings.add(name, value, seed=member.seed, **labels)
             if shown:
                 histogram = np.stack([edges[:-1], edges[1:], counts / counts.sum()])
                 findings.arrays[f"weights/{_place(member.labels)}/{state[:9].rstrip(',')}"] = histogram
@@ -147,9 +150,9 @@ def report(tables: Tables) -> Content:
                 tables,
                 titles,
                 ["method", "limit", "weight", "state"],
-                "Mean ± standard deviation over seeds. Decades a layer: slope of log10 of the gradient's norm towards the input, "
-                "and the share of its variance that a straight line explains (R²). At the limits: share of weights within 2 % of "
-                "the clipping limits, or of the largest weight. Peaks: of the histogram of weights.",
+                "Mean ± standard deviation over seeds. Decades a layer: slope of the logarithm of the gradient's norm towards "
+                "the input, and the share of its variance that a straight line explains (R²). At the limits: share of weights "
+                "within 2 % of the clipping limits, or of the largest weight. Peaks: of the histogram of weights.",
             )
         ],
         pictures=[_figure(tables), _slopes(tables)],
@@ -167,6 +170,7 @@ def _figure(tables: Tables) -> Picture:
             norms.plot(layers, logarithms, label=None if number else name, alpha=0.35 if number else 1.0, **style)
     norms.set(xlabel="critic layer (input: 1)", ylabel=r"$\log_{10}$ norm of gradient")
     norms.invert_xaxis()
+    norms.locator_params(axis="x", integer=True)
     drawn.legend(loc="outside lower center", ncols=5, frameon=False)
     for panel, place, title in zip(histograms, ("clipping/0.01", "penalty/10"), ("clipping at 0.01", "penalty"), strict=True):
         for state, histogram in tables.below(f"weights/{place}").items():
@@ -177,9 +181,9 @@ def _figure(tables: Tables) -> Picture:
         panel.locator_params(axis="x", nbins=4)
     return Picture(
         drawn,
-        "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from the last "
-        "layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's weight matrices, first "
-        "seed; black outline: of the untrained critic (clipped once, where the method clips).",
+        "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from the "
+        "last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's weight matrices, "
+        "first seed; black outline: of the untrained critic (clipped once, where the method clips).",
     )
 
 
@@ -189,7 +193,8 @@ def _slopes(tables: Tables) -> Picture:
     for panel, (method, axis) in zip(axes[0], (("clipping", "limit"), ("penalty", "weight")), strict=True):
         for index, (state, of_state) in enumerate(rows_of(rows, method=method).groupby("state", sort=False)):
             strength = of_state[axis].astype(float)
-            panel.plot(strength, of_state["value"], "ox"[index], color=PALETTE[index], markersize=4, label=state)
+            name = "trained" if state == "trained" else "untrained (clipped once on the left)"
+            panel.plot(strength, of_state["value"], "ox"[index], color=PALETTE[index], markersize=4, label=name)
         panel.axhspan(-STABLE, STABLE, color="0.9", zorder=0)
         panel.set(xscale="log", xlabel={"limit": "clipping limit c", "weight": "penalty weight λ"}[axis])
     axes[0, 0].set_ylabel("decades a layer")

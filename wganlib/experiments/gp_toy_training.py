@@ -1,6 +1,7 @@
-"""Generators trained on three toys: samples, their exact distance to the data, and what the penalty's weight and form change."""
+"""Generators trained on three toys: samples, their exact distance to the data, by the penalty's weight and form."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,9 @@ QUANTITIES = {
     "log_w1_range": Quantity("range over the penalty's weights of the logarithm of W1"),
     "modes": Quantity("share of modes with at least a quarter of their due samples within 4 standard deviations"),
     "near_modes": Quantity("share of samples within 4 standard deviations of a mode"),
-    "quality_rank": Quantity("rank correlation, over forms and weights of the penalty, of something with the nearness of samples"),
+    "quality_rank": Quantity(
+        "rank correlation of something with the nearness of samples, over forms and weights of the penalty"
+    ),
 }
 STD = {"gaussians8": 0.02 / 1.414, "gaussians25": 0.05 / 2.828}
 FIGURE = {
@@ -53,14 +56,15 @@ def measure(study: Study) -> Findings:
         for member in members:
             fake = samples(member.run, count)[1].double().numpy()
             for state, w1 in (("trained", assignment(fake, real)[1]), ("untrained", before)):
-                labels = member.labels | {"state": state}
+                labels: dict[str, Any] = member.labels | {"state": state}
                 findings.add("w1", w1, seed=seed, expected=floor, **labels)
                 findings.add("log_w1", float(np.log(w1)), seed=seed, **labels)
             if places := modes(member.run.spec.dataset.name):
                 radius = 4 * STD[member.run.spec.dataset.name]
-                findings.add("modes", modes_found(fake, places[0], radius), seed=seed, **member.labels, state="trained")
                 near = float((cdist(fake, places[0]).min(axis=1) < radius).mean())
-                findings.add("near_modes", near, seed=seed, **member.labels, state="trained")
+                at_end: dict[str, Any] = member.labels | {"state": "trained"}
+                findings.add("modes", modes_found(fake, places[0], radius), seed=seed, **at_end)
+                findings.add("near_modes", near, seed=seed, **at_end)
             if member is study.shown(member.group, **member.labels):
                 findings.arrays[f"{data}/{member.labels['method']}/{member.labels['weight']}"] = fake.astype(np.float32)
                 findings.arrays[f"{data}/real"] = real.astype(np.float32)
@@ -70,18 +74,20 @@ def measure(study: Study) -> Findings:
 
 def _over_weights(findings: Findings, study: Study) -> None:
     """How the distance depends on the penalty's form and weight, and whether what critics attain tells it."""
-    rows = findings.frame()
-    rows = rows[(rows["quantity"] == "log_w1") & (rows["state"] == "trained") & (rows["weight"] != "none")]
-    for (method, data, seed), values in rows.groupby(["method", "data", "seed"], sort=False)["value"]:
+    rows = rows_of(findings.frame(), quantity="log_w1")
+    rows = rows[rows["weight"] != "none"]
+    for (method, state, data, seed), values in rows.groupby(["method", "state", "data", "seed"], sort=False)["value"]:
         if len(values) > 1:
-            findings.add("log_w1_range", values.max() - values.min(), seed=seed, method=method, data=data)
+            findings.add("log_w1_range", np.ptp(values), seed=seed, method=method, data=data, state=state)
+    rows = rows_of(rows, state="trained")
     critics = _critics(study, set(rows["seed"]))
     for seed, of_seed in rows.groupby("seed", sort=False):
         nearness = -of_seed.pivot_table(index=["method", "weight"], columns="data", values="value")
         if seed not in critics or len(nearness) < 3:
             continue
         one, others = nearness.iloc[:, 0], nearness.iloc[:, 1:].mean(axis=1)
-        pairs = {"critic": (critics[seed].reindex(nearness.index), nearness.mean(axis=1)), "nearness on other data": (one, others)}
+        attaining = critics[seed].reindex(nearness.index)
+        pairs = {"critic": (attaining, nearness.mean(axis=1)), "nearness on other data": (one, others)}
         for predictor, (x, y) in pairs.items():
             findings.add("quality_rank", float(stats.spearmanr(x, y).statistic), seed=seed, predictor=predictor)
 
@@ -137,7 +143,8 @@ def _samples(tables: Tables) -> Picture:
             plane(axes[i, j], (-limit, limit), (-limit, limit), title if i == 0 else "")
             axes[i, j].set(xticks=[], yticks=[])
         axes[i, 0].set_ylabel(data)
-    return Picture(drawn, "Samples (green) and data (orange) at the end of training, first seed, not chosen; all panels on one scale.")
+    caption = "Samples (green) and data (orange) at the end of training, first seed, not chosen; all panels on one scale."
+    return Picture(drawn, caption)
 
 
 def _by_weight(tables: Tables) -> Picture:

@@ -84,8 +84,8 @@ def between(run: Trained, count: int) -> Array:
 def attained(run: Trained, transport: float, count: int) -> float:
     """The critic's estimate of W1 as a share of the exact one, `transport`: never above 1 but for slopes that were not met.
 
-    E f(real) - E f(generated) over `count` examples each, divided by the largest slope on lines between any of both (Kantorovich's
-    dual asks for slopes of at most 1); not a number for a constant critic.
+    E f(real) - E f(generated) over `count` examples each, divided by the largest slope on lines between any of both, since
+    Kantorovich's dual asks for slopes of at most 1; not a number for a constant critic.
     """
     real, fake = samples(run, count)
     lines = constraints.interpolate(real, fake, stream(run.spec.seed, "scoring"), "independent").detach().numpy()
