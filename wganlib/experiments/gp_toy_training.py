@@ -136,7 +136,7 @@ def _of(name: str) -> Callable[[pd.DataFrame], Cell]:
 
 def _samples(tables: Tables) -> Picture:
     sets, limit = tables.options("data"), float(tables.settings["limit"])
-    drawn, axes = figure(1.68 * len(sets) + 0.2, len(FIGURE), len(sets), sharex=True, sharey=True)
+    drawn, axes = figure(1.5 * len(sets) + 0.2, len(FIGURE), len(sets), sharex=True, sharey=True)
     for i, data in enumerate(sets):
         for j, ((method, weight), title) in enumerate(FIGURE.items()):
             points(axes[i, j], tables.arrays.get(f"{data}/real"), tables.arrays.get(f"{data}/{method}/{weight}"), size=1.0)
