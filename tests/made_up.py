@@ -87,7 +87,7 @@ def made_up(
 def measured(name: str, findings: Findings) -> Tables:
     """Tables of an experiment that its module measures, findings as they are read back."""
     plan = load_plan(Path("params"), "demo")
-    nothing = pd.DataFrame(columns=["run", "generator_iteration"])
+    nothing = pd.DataFrame(columns=["run", "generator_iteration", "outcome", "seconds"])
     return Tables(
         experiment=plan.experiment(name),
         scale="demo",

@@ -8,16 +8,13 @@ import pandas as pd
 import pytest
 import torch
 from known import expected, member, trained, value
-from scipy.optimize import linear_sum_assignment, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from test_stacks import GIVEN, toy
 from torch import Tensor
 
 from wganlib.datasets.loading import load
 from wganlib.experiments import (
-    gp_fig1a,
-    gp_fig1b,
-    gp_toy_training,
     lgan_fig1,
     lgan_fig2,
     lgan_fig3,
@@ -27,76 +24,8 @@ from wganlib.experiments import (
 )
 from wganlib.measuring import maps
 from wganlib.measuring.study import Member, Study
-from wganlib.streams import stream
-from wganlib.training.networks import build_critic
 
 # Figures.
-
-
-@pytest.mark.parametrize("data", ["gaussians8", "gaussians25"])
-def test_the_modes_are_those_of_the_data(data: str) -> None:
-    places = maps.modes(data)
-    assert places is not None
-    centres, half_way = places
-    real = maps.samples(trained(toy(data), lambda x: x[:, 0]), 5000)[0].numpy()
-    distance = np.linalg.norm(real[:, None] - centres, axis=2)
-    assert distance.min(axis=1).max() < 6 * gp_toy_training.STD[data]
-    assert len(set(distance.argmin(axis=1))) == len(centres)
-    # A point half way is as far from its two nearest modes.
-    nearest = np.sort(np.linalg.norm(half_way[:, None] - centres, axis=2), axis=1)
-    np.testing.assert_allclose(nearest[:, 0], nearest[:, 1], rtol=1e-9)
-    assert len(half_way) == {8: 8, 25: 40}[len(centres)]
-
-
-SURFACES = {"grid": 31, "limit": 3.0, "samples": 200}
-
-
-def test_surfaces_of_known_critics() -> None:
-    clipped = toy(constraint={"kind": "clipping", "limit": 0.01})
-    quadratic = member(clipped, lambda x: x[:, 0] ** 2 - x[:, 0] * x[:, 1] + 3, data="8 Gaussians", method="clipping")
-    centres = torch.tensor(maps.modes("gaussians8")[0], dtype=torch.float32)  # type: ignore[index]
-    peaks = member(
-        toy(), lambda x: torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), data="8 Gaussians", method="penalty"
-    )
-    study = Study((quadratic, peaks), SURFACES)
-    findings = gp_fig1a.measure(study)
-    assert value(findings, "beyond_quadratic_clipping") == pytest.approx(0, abs=1e-6)
-    assert value(findings, "beyond_quadratic_penalty") > 0.5
-    assert value(findings, "discrimination", "8 Gaussians, penalty") > 0.9
-    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0.1
-    assert value(findings, "beyond_quadratic_near", "8 Gaussians, clipping") == pytest.approx(0, abs=1e-6)
-    sharp, flat = (value(findings, "discrimination", f"8 Gaussians, {name}") for name in ("penalty", "clipping"))
-    assert value(findings, "discrimination_margin") == pytest.approx(sharp - 5 * max(flat, 0))
-    lowered = member(clipped, lambda x: -torch.exp(-(torch.cdist(x, centres).amin(dim=1) ** 2) / 0.02), **quadratic.labels)
-    findings = gp_fig1a.measure(Study((lowered, peaks), SURFACES))
-    assert value(findings, "discrimination", "8 Gaussians, clipping") < 0
-    assert value(findings, "discrimination_margin") == pytest.approx(sharp)
-
-
-def test_gradient_norms_stand_beside_the_biased_optimum() -> None:
-    sloping = member(toy(seed=3), lambda x: 1.5 * x[:, 0] - 2 * x[:, 1], data="8 Gaussians", method="penalty")
-    findings = gp_fig1a.measure(Study((sloping,), SURFACES | {"samples": 800}))
-    assert value(findings, "gradient_norm") == pytest.approx(2.5, rel=1e-5)
-    assert value(findings, "gradient_norm_weight_10") == pytest.approx(2.5, rel=1e-5)
-    # W1 between the data and the data plus noise, again, from other samples.
-    source = torch.Generator().manual_seed(11)
-    real, other = (sloping.run.data.preprocess(torch.zeros(800, 1), source) for _ in range(2))
-    cost = torch.cdist(real, other + torch.randn(other.shape, generator=source)).double().numpy()
-    w1 = cost[linear_sum_assignment(cost)].mean()
-    assert expected(findings, "gradient_norm_weight_10") == pytest.approx(1 + w1 / 20, abs=0.01)
-
-
-def test_the_balance_of_a_scaled_critic() -> None:
-    # f = -k |x - m| for the data at one point: every slope is k, the gap k times the mean distance.
-    spec = toy("two_points", seed=2)
-    point = torch.tensor([1.0, 0.0])
-    distance = math.sqrt(math.pi / 2)  # of a standard normal vector in the plane
-    best = 1 + distance / 20
-    for slope, met in ((best, True), (2.0, False)):
-        cone = member(spec, lambda x, k=slope: -k * (x - point).norm(dim=1), data="8 Gaussians", method="penalty")
-        found = value(gp_fig1a.measure(Study((cone,), SURFACES)), "balance")
-        assert found == pytest.approx(distance / (20 * (slope - 1)), rel=0.05)
-        assert (abs(found - 1) < 0.05) is met
 
 
 def test_the_optimal_discriminator() -> None:
@@ -115,57 +44,6 @@ def test_the_optimal_discriminator() -> None:
     assert value(findings, "critic_linearity", "penalty") == pytest.approx(1)
     assert value(findings, "critic_slope_share_at_fake", "penalty") == pytest.approx(1)
     assert value(findings, "critic_linearity", "clipping") < 0.9
-
-
-def test_layer_norms_are_of_each_layers_output() -> None:
-    spec = toy(architecture={"hidden_layers": 3, "hidden_units": 7})
-    run = trained(spec, build_critic(spec, stream(4, "init")))
-    found = gp_fig1b.layer_norms(run, 3)
-    matrices = [p.detach().double() for p in run.critic.parameters() if p.ndim > 1]
-    biases = [p.detach().double() for p in run.critic.parameters() if p.ndim == 1]
-    size = spec.method.batch_size
-    rows = []
-    for x in torch.cat([part.double() for part in maps.samples(run, size * 3)]):
-        masks, h = [], x
-        for weight, bias in zip(matrices[:-1], biases[:-1], strict=True):
-            z = weight @ h + bias
-            masks.append((z > 0).double())
-            h = torch.relu(z)
-        back, norms = matrices[-1][0], []
-        for layer in (2, 1, 0):
-            norms.insert(0, float(back.norm()))
-            back = (back * masks[layer]) @ matrices[layer]
-        rows.append(norms)
-    np.testing.assert_allclose(found, np.mean(rows, axis=0), rtol=1e-9)
-
-
-def test_slopes_of_norms_are_towards_the_input_and_limits_are_counted() -> None:
-    assert gp_fig1b.slope(np.array([1000.0, 100.0, 10.0])) == pytest.approx(1.0)  # the input's side is the larger: explodes
-    assert gp_fig1b.slope(np.array([1e-9, 1e-6, 1e-3])) == pytest.approx(-3.0)
-    generator = np.random.default_rng(0)
-    one, two = generator.normal(size=20_000), np.repeat([-1.0, 1.0], 10_000) + 0.2 * generator.normal(size=20_000)
-    assert gp_fig1b.peaks(np.histogram(one, bins=60)[0]) == 1
-    assert gp_fig1b.peaks(np.histogram(two, bins=60)[0]) == 2
-    assert gp_fig1b.peaks(np.histogram(generator.uniform(-1, 1, 20_000), bins=60)[0]) == 1  # however noisy its top
-    assert gp_fig1b.at_limits(np.array([0.01, -0.0099, 0.005, 0.0]), 0.01) == 0.5
-    spec = toy()
-    critic = build_critic(spec, stream(0, "init"))
-    matrices = sum(p.numel() for p in critic.parameters() if p.ndim > 1)
-    assert len(gp_fig1b.weights(trained(spec, critic))) == matrices
-
-
-def test_found_modes() -> None:
-    centres = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    points = np.concatenate([np.repeat(centres[:1], 94, axis=0), np.repeat(centres[1:2], 6, axis=0)])
-    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.25  # a quarter of the due 25 is 6.25
-    points[93] = centres[1]
-    assert gp_toy_training.modes_found(points, centres, 0.1) == 0.5
-    # A cloud over all modes finds none of them.
-    cloud = np.random.default_rng(0).normal(size=(2000, 2))
-    grid = maps.modes("gaussians25")
-    assert grid is not None
-    assert gp_toy_training.modes_found(cloud, grid[0], 4 * gp_toy_training.STD["gaussians25"]) < 0.7
-    assert gp_toy_training.modes_found(grid[0], grid[0], 4 * gp_toy_training.STD["gaussians25"]) == 1
 
 
 def test_the_unrestricted_optimum() -> None:

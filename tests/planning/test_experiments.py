@@ -1,5 +1,6 @@
 """The experiments on images and text: every target at every scale, shared runs once, the demo's cost."""
 
+import itertools
 import json
 import shutil
 
@@ -7,6 +8,8 @@ import pytest
 import yaml
 from conftest import REPOSITORY, copy_params, snakemake, wganlib
 
+from wganlib.planning.describe import settings_lines
+from wganlib.planning.differences import differences
 from wganlib.planning.expansion import Surroundings, expand, merged
 from wganlib.planning.experiment import ExperimentParams
 from wganlib.planning.plan import load_plan
@@ -180,3 +183,21 @@ def test_an_option_s_data_set_replaces_the_scale_s():
     found = [e.spec.dataset.model_dump(exclude_none=True) for e in expanded(params)]
     digits = {"name": "digits", "image_size": 16}
     assert found == [digits, digits | {"train_limit": 9}, data]
+
+
+def test_runs_that_differ_in_the_constraint_alone_have_one_line_of_settings_with_all_constraints():
+    entries = load_plan(REPOSITORY / "params", "demo", only="gp_fig1a").experiment("gp_fig1a").entries
+    clipped, penalised = settings_lines(entries)
+    assert clipped.startswith("clipping; none: ")
+    assert penalised.startswith("penalty, one-sided penalty; 10, 1, 0.1: ")
+    for form, weight in itertools.product(("two-sided", "one-sided"), ("10", "1", "0.1")):
+        assert f"{form} gradient penalty of weight {weight}" in penalised
+    assert "clipped at 0.01" in clipped
+    assert "clipped" not in penalised
+
+
+def test_versions_of_the_parts_are_no_difference_from_the_paper():
+    here, paper = (load_plan(REPOSITORY / "params", s, only="gp_fig1a").experiment("gp_fig1a") for s in ("demo", "paper"))
+    rows = differences(here, paper)
+    assert ("generator iterations", "2,000", "10,000") in rows
+    assert not [row for row in rows if "numerics" in row.setting]

@@ -1,135 +1,123 @@
 """Value surfaces of critics on three toys, the generator fixed at data plus unit noise (Gulrajani et al. 2017, Figure 1a)."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 
 from wganlib.collecting.collected import Tables
-from wganlib.measuring.maps import assignment, axis, between, gradients, modes, norms, r_squared, samples, surface, values
-from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
-from wganlib.methods.method import GradientPenalty
-from wganlib.reporting.content import Content, Picture, value_text
+from wganlib.measuring.maps import assignment, attained, axis, between, gradients, modes, norms, r_squared, samples, surface
+from wganlib.measuring.maps import values as values_at
+from wganlib.measuring.study import Array, Findings, Quantity, Study, untrained
+from wganlib.reporting.content import Content, Picture, rows_of
+from wganlib.reporting.grammar import quantities
 from wganlib.reporting.planes import contours, plane, points
 from wganlib.reporting.style import figure
+from wganlib.training.stacks import Trained
 
 QUANTITIES = {
-    "gradient_norm": Quantity("mean norm of the critic's gradient at the penalty's points"),
-    "gradient_norm_weight_10": Quantity("the same at weight 10; expected, about: 1 + W1 / (2 weight)", "in [0.9, 1.3]"),
-    "balance": Quantity("gap over 2 weight E[(|slope| - 1) |slope|]: 1 where no scaling of the critic lowers its loss"),
-    "beyond_quadratic_clipping": Quantity("share of the surface's variance that the best quadratic leaves, clipping", "< 0.1"),
-    "beyond_quadratic_penalty": Quantity("share of the surface's variance that the best quadratic leaves, penalty", "> 0.3"),
-    "beyond_quadratic_near": Quantity("the same within 1.6 of the origin, where the data lie"),
-    "discrimination": Quantity(
-        "critic at the modes less that half way between neighbouring modes, over the range of the surface"
+    "gradient_norm": Quantity(
+        "mean norm of the critic's gradient at the penalty's points; expected, of weight 10: 1 + W1 / 20"
     ),
-    "discrimination_margin": Quantity("the last, penalty less 5 times clipping's (no less than 0)", ">= 0"),
+    "norm_share": Quantity("share of these norms in [0.9, 1.2]"),
+    "w1_attained": Quantity("gap over the largest slope between real and generated examples, as a share of exact W1"),
+    "beyond_quadratic": Quantity("share of the surface's variance that the best quadratic leaves, over the square"),
+    "beyond_quadratic_near": Quantity("the same within 1.6 of the origin, where the data lie"),
+    "discrimination": Quantity("critic at the modes less that half way between neighbours, over the range of the surface"),
 }
+ROWS = {("clipping", "none"): "weight clipping", ("penalty", "10"): "penalty, λ = 10", ("penalty", "0.1"): "penalty, λ = 0.1"}
+"""Methods and weights of the figure."""
 
 
 def measure(study: Study) -> Findings:
-    """Surfaces [grid, grid] over [-limit, limit]^2 of the seed that is shown, and the quantities of every seed."""
-    findings = Findings(QUANTITIES)
-    limit, grid = float(study.settings["limit"]), int(study.settings["grid"])
-    x = axis((-limit, limit), grid)
-    findings.arrays["axis"] = x
-    for data in study.options("data"):
-        for method in study.options("method"):
-            shown = study.shown(data=data, method=method)
-            for member in study.of(data=data, method=method):
-                map_ = surface(member.run.critic, x, x)
-                if member is shown:
-                    findings.arrays[f"{data}/{method}/surface"] = map_.astype(np.float32)
-                    for name, points in zip(("real", "fake"), samples(member.run, 400), strict=True):
-                        findings.arrays[f"{data}/{name}"] = points.numpy()
-                _measure(findings, member, f"{data}, {method}", x, map_)
-        members = [m for m in study.of(data=data) if isinstance(m.run.spec.method.constraint, GradientPenalty)]
-        if members:
-            transport = float(np.mean([_transport(m, int(study.settings["samples"])) for m in members[:3]]))
-            for member in members:
-                _slopes(findings, member, data, transport)
-    _margins(findings)
+    """Of every critic and of the same one untrained; surfaces [grid, grid] over [-limit, limit]^2 of the seed that is shown."""
+    findings, limit = Findings(QUANTITIES), float(study.settings["limit"])
+    x = findings.arrays["axis"] = axis((-limit, limit), int(study.settings["grid"]))
+    for data, seed in dict.fromkeys((member.labels["data"], member.seed) for member in study.of()):
+        members = [member for member in study.of(data=data) if member.seed == seed]
+        real, fake = (part.double().numpy() for part in samples(members[0].run, int(study.settings["samples"])))
+        transport = assignment(fake, real)[1]
+        # All methods begin with the same weights.
+        before = untrained(members[0].run)
+        start = _of(before, x, surface(before.critic, x, x), transport, len(real))
+        for member in members:
+            map_ = surface(member.run.critic, x, x)
+            trained = _of(member.run, x, map_, transport, len(real))
+            for state, measured in (("trained", trained), ("untrained", start)):
+                for name, value in measured.items():
+                    expected = 1 + transport / 20 if name == "gradient_norm" else None
+                    findings.add(name, value, seed=seed, expected=expected, **member.labels, state=state)
+            if member is study.shown(**member.labels):
+                place = f"{data}/{member.labels['method']}/{member.labels['weight']}"
+                findings.arrays[f"surface/{place}"] = map_.astype(np.float32)
+                findings.arrays[f"real/{data}"], findings.arrays[f"fake/{data}"] = real[:400], fake[:400]
     return findings
 
 
-def _slopes(findings: Findings, member: Member, data: str, transport: float) -> None:
-    constraint, critic = member.run.spec.method.constraint, member.run.critic
-    assert isinstance(constraint, GradientPenalty)
-    case = f"{data}, {member.labels['method']}"
-    size = norms(gradients(critic, between(member.run, 4096)))
-    findings.add("gradient_norm", size.mean(), case, member.seed)
-    if constraint.weight == 10:
-        # Slopes equal along the optimal plan would be this; lines from an example to itself with noise are not quite that plan.
-        findings.add("gradient_norm_weight_10", size.mean(), data, member.seed, 1 + transport / (2 * constraint.weight))
-    real, fake = (values(critic, part.numpy()) for part in samples(member.run, 4096))
-    gain = 2 * constraint.weight * float(((size - 1) * size).mean())
-    findings.add("balance", (real.mean() - fake.mean()) / gain if gain else float("nan"), case, member.seed)
+def _of(run: Trained, x: Array, map_: Array, transport: float, count: int) -> dict[str, float]:
+    """How steep the critic is, how much of the exact W1 it attains, how simple its surface is."""
+    size = norms(gradients(run.critic, between(run, 4096)))
+    result = {"gradient_norm": float(size.mean()), "norm_share": float(((size >= 0.9) & (size <= 1.2)).mean())}
+    return result | {"w1_attained": attained(run, transport, count)} | _shape(run, x, map_)
 
 
-def _measure(findings: Findings, member: Member, case: str, x: Array, map_: Array) -> None:
+def _shape(run: Trained, x: Array, map_: Array) -> dict[str, float]:
+    """How simple the surface [len(x), len(x)] is, and whether it tells modes from gaps."""
     a, b = (axis_.ravel() for axis_ in np.meshgrid(x, x))
     quadratic = np.stack([np.ones_like(a), a, b, a * a, a * b, b * b], axis=1)
-    clipped = member.run.spec.method.constraint.kind == "clipping"
-    name = "beyond_quadratic_clipping" if clipped else "beyond_quadratic_penalty"
-    findings.add(name, 1 - r_squared(quadratic, map_.ravel()), case, member.seed)
     near = a * a + b * b < 1.6**2
-    findings.add("beyond_quadratic_near", 1 - r_squared(quadratic[near], map_.ravel()[near]), case, member.seed)
-    places = modes(member.run.spec.dataset.name)
-    if places is not None:
-        at, half_way = (values(member.run.critic, points).mean() for points in places)
-        findings.add("discrimination", (at - half_way) / (map_.max() - map_.min()), case, member.seed)
-
-
-def _transport(member: Member, count: int) -> float:
-    """W1 between the data and the data plus noise, exactly between samples."""
-    real, fake = (part.double().numpy() for part in samples(member.run, count))
-    return assignment(fake, real)[1]
-
-
-def _margins(findings: Findings) -> None:
-    # Clipping's is slightly negative now and then: a ratio would then say the opposite.
-    result = {(row["case"], row["seed"]): row["value"] for row in findings.rows if row["quantity"] == "discrimination"}
-    for (case, seed), value in list(result.items()):
-        data, _, method = case.partition(", ")
-        if method == "penalty" and (f"{data}, clipping", seed) in result:
-            findings.add("discrimination_margin", value - 5 * max(result[f"{data}, clipping", seed], 0.0), data, seed)
+    result = {
+        "beyond_quadratic": 1 - r_squared(quadratic, map_.ravel()),
+        "beyond_quadratic_near": 1 - r_squared(quadratic[near], map_.ravel()[near]),
+    }
+    if places := modes(run.spec.dataset.name):
+        at, half_way = (values_at(run.critic, points).mean() for points in places)
+        result["discrimination"] = (at - half_way) / (map_.max() - map_.min())
+    return result
 
 
 def report(tables: Tables) -> Content:
-    """Rows are constraints, columns data sets."""
-    names = [key.removesuffix("/surface").split("/") for key in tables.arrays if key.endswith("/surface")]
-    columns, rows = (list(dict.fromkeys(parts)) for parts in zip(*names, strict=True))
-    drawn, axes = figure(2.15 * len(rows), len(columns), len(rows), sharex=True, sharey=True)
-    x, limit = tables.arrays["axis"], float(tables.settings["limit"])
-    for i, method in enumerate(rows):
-        for j, name in enumerate(columns):
+    """Surfaces, rows are constraints and columns data sets; a row of numbers for each method and weight."""
+    x, limit, sets = tables.arrays["axis"], float(tables.settings["limit"]), tables.options("data")
+    drawn, axes = figure(2.1 * len(ROWS), len(sets), len(ROWS), sharex=True, sharey=True)
+    for i, ((method, weight), title) in enumerate(ROWS.items()):
+        for j, data in enumerate(sets):
             panel = axes[i, j]
-            points(panel, tables.arrays[f"{name}/real"], tables.arrays[f"{name}/fake"])
-            if f"{name}/{method}/surface" in tables.arrays:
-                contours(panel, x, x, tables.arrays[f"{name}/{method}/surface"])
-            plane(panel, (-limit, limit), (-limit, limit), name if i == 0 else "")
+            points(panel, tables.arrays[f"real/{data}"], tables.arrays[f"fake/{data}"])
+            contours(panel, x, x, tables.arrays.get(f"surface/{data}/{method}/{weight}", np.zeros((len(x), len(x)))))
+            plane(panel, (-limit, limit), (-limit, limit), data if i == 0 else "")
             if j == 0:
-                panel.set_ylabel(f"{method}\n$x_2$")
-            if i == len(rows) - 1:
-                panel.set_xlabel("$x_1$")
-    far, near = (
-        ", ".join(f"{value_text(_share(tables, name, method), '.0%')} ({method})" for method in rows)
-        for name in ("beyond_quadratic", "beyond_quadratic_near")
-    )
+                panel.set_ylabel(title)
+    titles = {
+        "gradient_norm": "gradient norm",
+        "norm_share": "in [0.9, 1.2]",
+        "w1_attained": "W1 attained",
+        "beyond_quadratic": "beyond a quadratic",
+        "beyond_quadratic_near": "near the data",
+        "discrimination": "modes from gaps",
+    }
+    rows = tables.quantities
+    # All methods begin with the same weights: their untrained critics are one row.
+    start = rows_of(rows, state="untrained", method="clipping").assign(method="untrained")
+    shown = dataclasses.replace(tables, quantities=pd.concat([rows_of(rows, state="trained"), start]))
     return Content(
+        tables=[
+            quantities(
+                shown,
+                titles,
+                ["method", "weight"],
+                "Mean ± standard deviation over data sets and seeds. Gradient norm: mean at the points where the penalty is "
+                "taken, and the share of norms in [0.9, 1.2]. W1 "
+                "attained: the critic's estimate of W1 after division by its largest slope, as a share of exact W1. Beyond a "
+                "quadratic: share of the surface's variance that the best quadratic leaves, over the square drawn and within "
+                "1.6 of the origin. Modes from gaps: the critic at the modes less that half way between them, over its range.",
+            )
+        ],
         pictures=[
             Picture(
                 drawn,
-                "Contours of critics trained with the generator fixed at data plus unit normal noise, dark low and light high; "
-                "real examples orange, generated ones green; coordinates scaled as in the official code; penalty weight 10 "
-                "where none is given. Of the surface's variance over the square the best quadratic leaves, mean over data and "
-                f"seeds: {far}; within 1.6 of the origin: {near}. More means a less simple surface: the paper's claim is that "
-                "clipping leaves less.",
+                "Contours of critics, the generator fixed at data plus unit normal noise, dark low and light high; real "
+                "examples orange, generated ones green; first seed.",
             )
-        ]
+        ],
     )
-
-
-def _share(tables: Tables, name: str, method: str) -> float:
-    """Mean over data sets of a quantity whose cases end in the method; far-off ones have a name for each kind of method."""
-    table = tables.quantities
-    names = [name] if name.endswith("near") else [f"{name}_clipping", f"{name}_penalty"]
-    rows = table[table["quantity"].isin(names) & table["case"].str.split(", ", n=1).str[1].eq(method)]
-    return float(rows["value"].mean())

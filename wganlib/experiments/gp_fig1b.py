@@ -1,6 +1,8 @@
 """Gradient norms through depth, and weights of clipped and penalised critics (Gulrajani et al. 2017, Figure 1b)."""
 
 import copy
+import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,22 +12,27 @@ from torch import nn
 
 from wganlib.architectures.modules import WeightLayer
 from wganlib.collecting.collected import Tables
-from wganlib.measuring.maps import samples
-from wganlib.measuring.study import Array, Findings, Member, Quantity, Study
+from wganlib.measuring.maps import r_squared, samples
+from wganlib.measuring.study import Array, Findings, Quantity, Study, untrained
+from wganlib.methods.constraints import clip_
 from wganlib.methods.method import Clipping
 from wganlib.methods.objectives import critic_loss, objective
-from wganlib.reporting.content import Content, Picture
+from wganlib.reporting.content import Content, Picture, rows_of
+from wganlib.reporting.grammar import legend_below, quantities
 from wganlib.reporting.style import DASHES, PALETTE, figure
 from wganlib.training.stacks import Trained
 
 QUANTITIES = {
-    "slope_penalty": Quantity("decades of gradient norm a layer, towards the input, penalty", "in [-0.15, 0.15]"),
-    "slope_vanishing": Quantity("decades of gradient norm a layer, towards the input, small thresholds", "< -0.5"),
-    "slope_exploding": Quantity("decades of gradient norm a layer, towards the input, large threshold", "> 0"),
-    "at_limits_clipping": Quantity("share of weights within 2 % of the clipping limits", "> 0.6"),
-    "peaks_penalty": Quantity("number of peaks in the histogram of weights, penalty", "<= 1"),
-    "at_limits_penalty": Quantity("share of weights within 2 % of the largest weight, penalty", "< 0.05"),
+    "slope": Quantity("decades of gradient norm a layer, towards the input"),
+    "log_linear": Quantity("share of the variance of the logarithm of the norm that a straight line over the layers explains"),
+    "window": Quantity("decades of the limit, or of the weight, over which the slope is within 0.15 of 0, interpolated"),
+    "at_limits": Quantity("share of weights within 2 % of the clipping limits, or of the largest weight"),
+    "peaks": Quantity("number of peaks in the histogram of weights"),
 }
+STABLE = 0.15
+"""Decades a layer: in twelve layers a factor of 60."""
+FIGURE = {"clipping": ("0.1", "0.01", "0.001"), "penalty": ("10",)}
+"""Limits and weights of the paper's figure."""
 
 
 def layer_norms(run: Trained, batches: int) -> Array:
@@ -63,6 +70,21 @@ def slope(norms: Array) -> float:
     return float(-np.polyfit(layers[positive], np.log10(norms[positive]), 1)[0]) if positive.sum() > 1 else float("nan")
 
 
+def log_linear(norms: Array) -> float:
+    """Share of the variance of log10 norm that a straight line over the layers explains; norms [layers]."""
+    layers = np.arange(len(norms))[norms > 0]
+    design = np.stack([np.ones(len(layers)), layers], axis=1)
+    return r_squared(design, np.log10(norms[norms > 0])) if len(layers) > 2 else math.nan
+
+
+def window(strengths: Array, slopes: Array) -> float:
+    """Decades of `strengths` [n] over which the slope [n] is within `STABLE` of 0, linear in their logarithm in between."""
+    order = np.argsort(strengths)
+    at = np.log10(strengths[order])
+    fine = np.linspace(at[0], at[-1], 10_001)
+    return float((np.abs(np.interp(fine, at, slopes[order])) < STABLE).mean() * (at[-1] - at[0]))
+
+
 def weights(run: Trained) -> Array:
     """All entries of the critic's weight matrices, [N]; biases left out."""
     result: Array = torch.cat([p.detach().flatten() for p in run.critic.parameters() if p.ndim > 1]).double().numpy()
@@ -84,65 +106,97 @@ def peaks(counts: NDArray[np.int64]) -> int:
 
 
 def measure(study: Study) -> Findings:
-    """Norms [layers] of every run, and the shown seed's weights as histograms."""
+    """Of every run and of the same one untrained, clipped once where it clips. Norms [layers]; histograms of one seed."""
     findings = Findings(QUANTITIES)
+    slopes: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for member in study.of():
-        method = member.labels["method"]
-        norms = layer_norms(member.run, int(study.settings["batches"]))
-        findings.arrays[f"norms/{method}/{member.seed}"] = norms
-        _measure(findings, member, norms, weights(member.run))
-        if member is study.shown(method=method):
-            counts, edges = np.histogram(weights(member.run), bins=int(study.settings["bins"]))
-            findings.arrays[f"weights/{method}"] = np.stack([edges[:-1], edges[1:], counts / counts.sum()])
+        constraint, shown = member.run.spec.method.constraint, member is study.shown(**member.labels)
+        before, start = untrained(member.run), "untrained"
+        if isinstance(constraint, Clipping):
+            clip_(before.critic.parameters(), constraint.limit)
+            start = "untrained, clipped once"
+        for state, run in (("trained", member.run), (start, before)):
+            norms, values = layer_norms(run, int(study.settings["batches"])), weights(run)
+            limit = constraint.limit if isinstance(constraint, Clipping) else np.abs(values).max()
+            counts, edges = np.histogram(values, bins=int(study.settings["bins"]))
+            measured = {"slope": slope(norms), "log_linear": log_linear(norms), "at_limits": at_limits(values, limit)}
+            labels: dict[str, Any] = member.labels | {"state": state}
+            for name, value in (measured | {"peaks": peaks(counts)}).items():
+                findings.add(name, value, seed=member.seed, **labels)
+            if shown:
+                histogram = np.stack([edges[:-1], edges[1:], counts / counts.sum()])
+                findings.arrays[f"weights/{_place(member.labels)}/{state[:9].rstrip(',')}"] = histogram
+            if state == "trained":
+                findings.arrays[f"norms/{_place(member.labels)}/{member.seed}"] = norms
+                strength = constraint.limit if isinstance(constraint, Clipping) else getattr(constraint, "weight", math.nan)
+                slopes.setdefault((member.labels["method"], member.seed), []).append((strength, measured["slope"]))
+    for (method, seed), pairs in slopes.items():
+        if len(pairs) > 1:
+            findings.add("window", window(*np.array(pairs).T), seed=seed, method=method, state="trained")
     return findings
 
 
-def _measure(findings: Findings, member: Member, norms: Array, values: Array) -> None:
-    method, constraint = member.labels["method"], member.run.spec.method.constraint
-    if not isinstance(constraint, Clipping):
-        findings.add("slope_penalty", slope(norms), method, member.seed)
-        findings.add("peaks_penalty", peaks(np.histogram(values, bins=60)[0]), method, member.seed)
-        findings.add("at_limits_penalty", at_limits(values, np.abs(values).max()), method, member.seed)
-        return
-    name = "slope_exploding" if constraint.limit >= 0.1 else "slope_vanishing"
-    findings.add(name, slope(norms), method, member.seed)
-    findings.add("at_limits_clipping", at_limits(values, constraint.limit), method, member.seed)
+def _place(labels: dict[str, str]) -> str:
+    """Where an array lies: method, then its limit or weight."""
+    return f"{labels['method']}/{labels['weight'] if labels['limit'] == 'none' else labels['limit']}"
 
 
 def report(tables: Tables) -> Content:
-    """Norms on the left; weights of a clipped and of the penalised critic."""
+    """Norms on the left; weights of a clipped and of the penalised critic; slopes by limit and by weight; all numbers."""
+    titles = {"slope": "decades a layer", "log_linear": "R²", "at_limits": "at the limits", "peaks": "peaks"}
+    return Content(
+        tables=[
+            quantities(
+                tables,
+                titles,
+                ["method", "limit", "weight", "state"],
+                "Mean ± standard deviation over seeds. Decades a layer: slope of the logarithm of the gradient's norm towards "
+                "the input, and the share of its variance that a straight line explains (R²). At the limits: share of weights "
+                "within 2 % of the clipping limits, or of the largest weight. Peaks: of the histogram of weights.",
+            )
+        ],
+        pictures=[_figure(tables), _slopes(tables)],
+    )
+
+
+def _figure(tables: Tables) -> Picture:
     drawn, axes = figure(2.7, 3, width_ratios=[1.6, 1, 1])
-    norms, clipped, penalised = axes[0]
-    methods = list(dict.fromkeys(key.rsplit("/", 1)[0] for key in tables.below("norms")))
-    for index, method in enumerate(methods):
-        for number, values in enumerate(tables.below(f"norms/{method}").values()):
-            layers = np.arange(1, len(values) + 1)
-            norms.set_xticks(range(1, len(values) + 1, max(1, len(values) // 6)))
-            style = {"color": PALETTE[index], "linestyle": DASHES[index], "alpha": 1.0 if number == 0 else 0.35}
-            label = method if number == 0 else None
-            norms.plot(layers, np.log10(np.where(values > 0, values, np.nan)), linewidth=1.1, label=label, **style)
+    norms, *histograms = axes[0]
+    for index, (method, strength) in enumerate((m, s) for m, strengths in FIGURE.items() for s in strengths):
+        name = f"clipping at {strength}" if method == "clipping" else f"penalty, λ = {strength}"
+        style = {"color": PALETTE[index], "linestyle": DASHES[index], "linewidth": 1.1}
+        for number, values in enumerate(tables.below(f"norms/{method}/{strength}").values()):
+            layers, logarithms = np.arange(1, len(values) + 1), np.log10(np.where(values > 0, values, np.nan))
+            norms.plot(layers, logarithms, label=None if number else name, alpha=0.35 if number else 1.0, **style)
     norms.set(xlabel="critic layer (input: 1)", ylabel=r"$\log_{10}$ norm of gradient")
     norms.invert_xaxis()
-    drawn.legend(loc="outside lower center", ncols=4, frameon=False)
-    for panel, method in ((clipped, "clipping at 0.01"), (penalised, "penalty")):
-        if f"weights/{method}" in tables.arrays:
-            low, high, share = tables.arrays[f"weights/{method}"]
-            panel.bar(low, share, width=high - low, align="edge", color=PALETTE[methods.index(method)], linewidth=0)
-        panel.set(xlabel="weight", ylabel="share of weights", title=method)
+    norms.locator_params(axis="x", integer=True)
+    drawn.legend(loc="outside lower center", ncols=5, frameon=False)
+    for panel, place, title in zip(histograms, ("clipping/0.01", "penalty/10"), ("clipping at 0.01", "penalty"), strict=True):
+        for state, histogram in tables.below(f"weights/{place}").items():
+            low, high, share = histogram
+            filled = state == "trained"
+            panel.stairs(share, [*low, high[-1]], fill=filled, color=PALETTE[0] if filled else "black", linewidth=0.8)
+        panel.set(xlabel="weight", ylabel="share of weights", title=title)
         panel.locator_params(axis="x", nbins=4)
-    return Content(
-        pictures=[
-            Picture(
-                drawn,
-                "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from "
-                "the last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's "
-                "weight matrices, first seed. Decades a layer towards the input: "
-                f"{tables.text('slope_exploding', 'clipping at 0.1', form='+.2f')} (clipping at 0.1), "
-                f"{tables.text('slope_vanishing', 'clipping at 0.01', form='+.2f')} (0.01), "
-                f"{tables.text('slope_vanishing', 'clipping at 0.001', form='+.2f')} (0.001), "
-                f"{tables.text('slope_penalty', form='+.2f')} (penalty); "
-                f"{tables.text('at_limits_clipping', 'clipping at 0.01', form='.0%')} of the weights clipped at 0.01 lie "
-                "within 2 % of the limits.",
-            )
-        ]
+    return Picture(
+        drawn,
+        "Left: norm of the critic loss's gradient with respect to each hidden layer's output, mean over examples, from the "
+        "last layer to the first; pale lines are further seeds. Middle and right: all entries of the critic's weight matrices, "
+        "first seed; black outline: of the untrained critic (clipped once, where the method clips).",
     )
+
+
+def _slopes(tables: Tables) -> Picture:
+    drawn, axes = figure(2.1, 2, sharey=True)
+    rows = rows_of(tables.quantities, quantity="slope")
+    for panel, (method, axis) in zip(axes[0], (("clipping", "limit"), ("penalty", "weight")), strict=True):
+        for index, (state, of_state) in enumerate(rows_of(rows, method=method).groupby("state", sort=False)):
+            strength = of_state[axis].astype(float)
+            name = "trained" if state == "trained" else "untrained (clipped once on the left)"
+            panel.plot(strength, of_state["value"], "ox"[index], color=PALETTE[index], markersize=4, label=name)
+        panel.axhspan(-STABLE, STABLE, color="0.9", zorder=0)
+        panel.set(xscale="log", xlabel={"limit": "clipping limit c", "weight": "penalty weight λ"}[axis])
+    axes[0, 0].set_ylabel("decades a layer")
+    caption = f"Slope by the limit and by the weight, a point a seed; grey: within {STABLE} of 0."
+    return legend_below(Picture(drawn, caption, after=True), 3)

@@ -1,6 +1,6 @@
 """Trained runs of a stacked experiment, as its module measures them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ from wganlib.errors import WganlibError
 from wganlib.judging.quantities import Findings, Quantity, meets
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.params import Published
+from wganlib.streams import stream
+from wganlib.training.networks import build_critic, build_generator
 from wganlib.training.stacks import Trained, load_stack
 
 Array = NDArray[np.float64]
 
-__all__ = ["Array", "Findings", "Member", "Quantity", "Study", "load_study", "meets"]
+__all__ = ["Array", "Findings", "Member", "Quantity", "Study", "load_study", "meets", "untrained"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,13 @@ class Study:
         """The options of an axis, in the experiment's order."""
         members = (m for m in self.members if group in (None, m.group))
         return list(dict.fromkeys(m.labels[axis] for m in members if axis in m.labels))
+
+
+def untrained(run: Trained) -> Trained:
+    """A run before its first step: its networks with their initial weights, drawn as its training drew them."""
+    initial = stream(run.spec.seed, "init")
+    generator = build_generator(run.spec, initial)  # before the critic, from the same stream
+    return replace(run, generator=generator, critic=build_critic(run.spec, initial), snapshots={})
 
 
 def load_study(experiment: Experiment, results: Path, published: Published | None = None) -> Study:

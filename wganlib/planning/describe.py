@@ -12,12 +12,23 @@ _FORMS = {"two_sided": "two-sided", "one_sided": "one-sided", "max": "maximum", 
 _NAMES = {"adam": "Adam", "rmsprop": "RMSProp", "rmsprop_tf": "RMSProp as in TensorFlow 1", "sgd": "SGD"}
 
 
+CONSTRAINT = "{constraint}"
+"""Stands for the constraint where runs that differ in it have one line."""
+
+
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
-    """One line for all runs of equal settings, headed by the options that they stand for; none without runs."""
+    """One line for all runs whose settings are equal but for the constraint, headed by the options that they stand for.
+
+    None without runs.
+    """
     runs = list(runs)
-    lines: dict[str, list[dict[str, Label]]] = {}
+    constraints: dict[str, dict[str, None]] = {}
+    by_others: dict[str, list[dict[str, Label]]] = {}
     for run in runs:
-        lines.setdefault(settings(run.spec), []).append(run.labels)
+        others = settings(run.spec, CONSTRAINT)
+        by_others.setdefault(others, []).append(run.labels)
+        constraints.setdefault(others, {})[_constraint(run.spec.method.constraint)] = None
+    lines = {others.replace(CONSTRAINT, joined(constraints[others])): labels for others, labels in by_others.items()}
     options: dict[str, set[Label]] = {}
     for run in runs:
         for axis, label in run.labels.items():
@@ -31,8 +42,8 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
     return described
 
 
-def settings(spec: Spec) -> str:
-    """Networks, objective, constraint, optimisers and budget of a run."""
+def settings(spec: Spec, constraint: str | None = None) -> str:
+    """Networks, objective, constraint (or what is given for it), optimisers and budget of a run."""
     net, method = spec.architecture, spec.method
     if net.family == "toy":
         units = max(1, round(net.width * net.hidden_units))
@@ -43,7 +54,7 @@ def settings(spec: Spec) -> str:
         counts = [architectures.parameters(net, spec.dataset.shape, network) for network in ("generator", "critic")]
         parts, generates = [f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters"], True
         of = ""
-    parts += [f"objective {method.objective}", _constraint(method.constraint)]
+    parts += [f"objective {method.objective}", constraint or _constraint(method.constraint)]
     parts.append(f"critic {_optimizer(method.critic_optimizer)}, batch {method.batch_size}")
     if generates:
         parts.append(

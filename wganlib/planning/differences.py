@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from wganlib.planning.describe import joined
 from wganlib.planning.expansion import Experiment
 
-LEFT_OUT = {"seed", "threads", "snapshots", "log_every"}
+LEFT_OUT = {"seed", "threads", "snapshots", "log_every", "numerics"}
 """Parts of a spec that are no setting of the training, or that have a row of their own."""
 
 SHOWN = 4
