@@ -173,8 +173,8 @@ def _curve(one: Gathered, scale: ExperimentScale) -> pd.DataFrame:
 
 
 def _real(plan: Plan, experiment: Experiment, results: Path) -> dict[str, Any]:
-    """By name of the data set: the accuracy of its classifier, and the scores of real images."""
-    kept = ("accuracy", "held_out_images", "real_training_images", "real_held_out_images", "scoring")
+    """By name of the data set: the accuracy of its classifier, and the scores of real images and of noise."""
+    kept = ("accuracy", "held_out_images", "real_training_images", "real_held_out_images", "uniform_noise", "scoring")
     result = {}
     for entry in experiment.entries:
         classifier = plan.classifier_of(entry.run)

@@ -1,255 +1,197 @@
 """Table 2 and Table 5 of Gulrajani et al. 2017: outcomes of training random architectures with two methods."""
 
-import io
-import math
-from collections import Counter
-from typing import Any
+import dataclasses
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-from PIL import Image
 
 from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.collected import Tables
 from wganlib.collecting.tables import ranking
 from wganlib.errors import WganlibError
 from wganlib.judging import statistics
-from wganlib.judging.quantities import Quantity
-from wganlib.methods.method import OptimizerSpec
-from wganlib.planning.params import PublishedTable
-from wganlib.reporting import style
-from wganlib.reporting.content import Content, rows_of
-from wganlib.reporting.factors import FACTOR_TITLES, level_title
+from wganlib.judging.quantities import Findings, Quantity
+from wganlib.judging.statistics import Counts, succeeds
+from wganlib.reporting.content import Cell, Content, Count, Number, Picture, PValue, Table, rows_of
+from wganlib.reporting.factors import FACTOR_HEADS, level_title
+from wganlib.reporting.grammar import sample_grid
+from wganlib.reporting.style import COLOURS, MARKERS, figure
 
-QUANTITIES: dict[str, Quantity] = {}
-RANKING_MINIMUM = 30
-"""Fewer runs a level allow no ranking of levels in words."""
+QUANTITIES = {
+    "margin": Quantity("score less that of the other method on the same architecture"),
+    "success": Quantity("1 where the score is above the minimum, else 0"),
+    "alone": Quantity("1 where this method alone trains the architecture, at the threshold at which that is most frequent"),
+    "thresholds": Quantity("thresholds above which this method alone trains the architecture, less those of the other"),
+    "favouring": Quantity(
+        "share of the thresholds that tell the methods apart at which this one alone trains more architectures"
+    ),
+}
+MINIMUM = 3.0
+"""The minimum score that nearly all runs of WGAN-GP pass in the paper."""
+TRAINED = 0.5
+"""A run whose score is so far above that of its untrained generator has trained."""
 
-
-def report(tables: Tables) -> Content:
-    """Outcomes at every threshold with their tests, successes by factor, the best and the worst samples, every run.
-
-    Raises:
-        WganlibError: no architecture has a result by both methods.
-    """
-    c, table, settings = tables.columns, tables.runs, tables.settings
-    methods = tables.options("method")
-    pairs = pairs_of(tables)
-    scores = {method: pairs[method] for method in methods}
-    primary, published = settings["primary_threshold"], tables.published.outcomes["table2"]
-    best = [float(scores[method].max()) for method in methods]
-    spec, untrained = tables.experiment.entries[0].spec, table[c.untrained]
-    numbers = {
-        "score": c.title,
-        "score_column": c.score,
-        "distance": c.distance_title,
-        "pairs": len(pairs),
-        "total": math.prod(map(len, FACTORS.values())),
-        "methods": [tables.title(method) for method in methods],
-        "primary_threshold": primary,
-        "thresholds": [_row(scores, methods, threshold, published) for threshold in settings["thresholds"]],
-        "main_thresholds": settings["main_thresholds"],
-        "level": settings["level"],
-        "tests": _tests(pairs, methods, settings),
-        "published": published.model_dump(include={"source", "score", "architectures"}),
-        "success": [_success(scores[method], primary) for method in methods],
-        "factors": [_factor(pairs, name, methods, primary) for name in FACTORS],
-        "ranking_minimum": RANKING_MINIMUM,
-        "trained": [statistics.succeeds(score, primary) for score in best],
-        "best_scores": best,
-        "budget": [_budget(tables, method) for method in methods],
-        "samples": [_extremes(tables, method) for method in methods],
-        "runs": _runs(tables, methods),
-        "untrained": {"minimum": untrained.min(), "median": untrained.median(), "maximum": untrained.max()},
-        "real": next(iter(tables.real.values())),
-        "dataset": spec.dataset.model_dump(mode="json"),
-        "width": spec.architecture.width,
-        "scoring": tables.experiment.scoring.model_dump(mode="json"),
-        "number_of_runs": len(table),
-        "outcomes": {str(name): count for name, count in sorted(Counter(table["outcome"]).items())},
-        "threads": sorted({int(v) for v in table["threads"]}),
-        "training_seconds": [round(float(rows_of(table, method=m)["seconds"].sum())) for m in methods],
-    }
-    files = {"scores.pdf": _draw(numbers, scores, methods)}
-    for method in methods:
-        for place, run in zip(("best", "worst"), _ends(tables, method), strict=True):
-            files[f"{method}_{place}.png"] = _png(tables.sheets[run["run"]])
-    return Content(template="table2", numbers=numbers, files=files)
+SIDES = {name.removeprefix("generator_"): values for name, values in FACTORS.items() if name.startswith("generator_")}
+"""Values of the factors that generator and critic both have."""
 
 
-def pairs_of(tables: Tables) -> pd.DataFrame:
-    """A row an architecture and seed of which both methods have a result: its factors, and by each method's name the score.
+class Pairs(NamedTuple):
+    """A row an architecture of which both methods have a result."""
+
+    scores: pd.DataFrame
+    """A column a method."""
+    trains: "pd.Series[bool]"
+    """Whether at least one method trains it."""
+
+
+def measure(tables: Tables) -> Findings:
+    """What the counts of the table rest on, architecture by architecture; each method is compared with the other."""
+    findings, settings, pairs = Findings(QUANTITIES), tables.settings, pairs_of(tables)
+    for method, other in (tables.options("method"), tables.options("method")[::-1]):
+        mine, theirs = pairs.scores[method], pairs.scores[other]
+        counts = {t: statistics.counts(list(mine), list(theirs), t) for t in settings["thresholds"]}
+        worst = max(counts, key=lambda t: counts[t].only_first)
+        apart = [c for c in counts.values() if c.only_first != c.only_second]
+        share = np.mean([c.only_first > c.only_second for c in apart]) if apart else np.nan
+        findings.add("favouring", share, method=method)
+        for number, score, against in zip(mine.index, mine, theirs, strict=True):
+            labels = {"method": method, "architecture": int(number)}
+            seen = "yes" if number <= settings["seen_architectures"] else "no"
+            trained = "by one at least" if pairs.trains[number] else "by neither"
+            findings.add("margin", score - against, seed=0, seen=seen, trained=trained, **labels)
+            for name, threshold in (("primary", settings["primary_threshold"]), (f"{MINIMUM:g}", MINIMUM)):
+                findings.add("success", succeeds(score, threshold), seed=0, minimum=name, **labels)
+            alone = {t: int(succeeds(score, t)) - int(succeeds(against, t)) for t in counts}
+            findings.add("alone", alone[worst] > 0, seed=0, **labels)
+            findings.add("thresholds", sum(alone.values()), seed=0, **labels)
+    return findings
+
+
+def pairs_of(tables: Tables) -> Pairs:
+    """The architectures of which both methods have a result.
 
     Raises:
         WganlibError: there is none.
     """
-    keys = ["architecture", "seed"]
-    sides = [
-        rows_of(tables.results, method=method).set_index(keys)[tables.columns.score].rename(method)
-        for method in tables.options("method")
-    ]
-    pairs = pd.concat(sides, axis=1, join="inner").sort_index()
+    c = tables.columns
+    by_method = [rows_of(tables.results, method=m).set_index("architecture") for m in tables.options("method")]
+    scores = [rows[c.score].rename(m) for m, rows in zip(tables.options("method"), by_method, strict=True)]
+    pairs = pd.concat(scores, axis=1, join="inner").sort_index()
     if pairs.empty:
         raise WganlibError(
             f"{tables.experiment.name}: no architecture has a result by both methods: all runs ran out of memory"
         )
-    return pairs.join(tables.runs.drop_duplicates(keys).set_index(keys)[list(FACTORS)])
+    gains = pd.concat([rows[c.score] - rows[c.untrained] for rows in by_method], axis=1).max(axis=1)
+    return Pairs(pairs, gains.reindex(pairs.index) > TRAINED)
 
 
-def _row(scores: dict[str, pd.Series], methods: list[str], threshold: float, published: PublishedTable) -> dict[str, Any]:
-    first, second = (list(scores[method]) for method in methods)
-    counts = statistics.counts(first, second, threshold)
-    test = statistics.mcnemar(counts.only_first, counts.only_second)
-    lines = [dict(zip(published.columns, row, strict=True)) for row in published.rows]
-    columns = [*(f"only_{method}" for method in methods), "both", "neither"]
-    paper = next(
-        ([line[c] for c in columns] for line in lines if line["threshold"] == threshold and set(columns) <= set(line)), None
+def report(tables: Tables) -> Content:
+    """Scores and successes as points and curves; outcomes at every threshold beside the paper's; factors; every architecture.
+
+    Raises:
+        WganlibError: no architecture has a result by both methods.
+    """
+    scores, methods = pairs_of(tables).scores, tables.options("method")
+    counts = {t: statistics.counts(*(list(scores[m]) for m in methods), t) for t in tables.settings["thresholds"]}
+    extremes = []
+    for method in methods:
+        ranked = ranking(rows_of(tables.runs, method=method), tables.columns.score)
+        for end, run in (("best", ranked.iloc[:1]), ("worst", ranked.iloc[-1:])):
+            extremes.append(run.assign(shown=f"{tables.title(method)}, {end}: no. {run['architecture'].iloc[0]}"))
+    shown = dataclasses.replace(tables, runs=pd.concat(extremes, ignore_index=True))
+    caption = "Samples of each method's best and worst architecture by score, not selected."
+    return Content(
+        tables=[_outcomes(tables, counts, len(scores)), _factors(tables, scores), _architectures(tables)],
+        pictures=[_figure(tables, scores, counts), sample_grid(shown, caption, "shown")],
     )
-    return {
-        "threshold": threshold,
-        "counts": list(counts),
-        "published": paper,
-        "p_value": test.p_value,
-        "share": test.share,
-        "interval": None if test.interval is None else list(test.interval),
-    }
 
 
-def _tests(pairs: pd.DataFrame, methods: list[str], settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The sign test of the scores and McNemar's test of the successes, on all architectures and on those not seen before."""
-    seen, result = settings["seen_architectures"], []
-    parts = [("all", pairs), ("new", pairs[pairs.index.get_level_values("architecture") >= seen])]
-    for name, part in parts if seen else parts[:1]:
-        if part.empty:
-            continue
-        first, second = (list(part[method]) for method in methods)
-        wins, losses, ties = statistics.outcomes(second, first)
-        sign = statistics.sign_test(wins, losses)
-        counts = statistics.counts(first, second, settings["primary_threshold"])
-        result.append(
-            {
-                "part": name,
-                "n": len(part),
-                "wins": wins,
-                "losses": losses,
-                "ties": ties,
-                "p_value": sign.p_value,
-                "share": sign.share,
-                "interval": None if sign.interval is None else list(sign.interval),
-                "only": [counts.only_first, counts.only_second],
-                "mcnemar": statistics.mcnemar(counts.only_first, counts.only_second).p_value,
-            }
-        )
-    return result
+def _outcomes(tables: Tables, counts: dict[float, Counts], n: int) -> Table:
+    methods, published = [tables.title(m) for m in tables.options("method")], tables.published.outcomes["table2"]
+    names = [*(f"only_{method}" for method in tables.options("method")), "both", "neither"]
+    paper = {row[0]: dict(zip(published.columns, row, strict=True)) for row in published.rows}
+    body: list[list[Cell]] = []
+    for threshold, cells in counts.items():
+        test = statistics.mcnemar(cells.only_first, cells.only_second)
+        share = None if test.share is None else Number(test.share)
+        beside = paper.get(threshold, {}) if set(names) <= set(published.columns) else {}
+        body.append([Number(threshold, 1), *cells, PValue(test.p_value), share, *(beside.get(name) for name in names)])
+    primary = list(counts).index(tables.settings["primary_threshold"])
+    untrained = tables.runs[tables.columns.untrained].max()
+    caption = (
+        f"Outcomes of training {n} random architectures by minimum {tables.columns.title}, which a success is above; between "
+        "the thin rules the primary threshold, fixed beforehand. p: exact two-sided McNemar test at this threshold alone; "
+        f"share: of the architectures that one method alone trains, those of {methods[1]}. In grey the paper's "
+        f"{published.architectures} by {published.score}: other scores, not to be compared number by number. Untrained "
+        f"generators score up to {untrained:.2f}: above a lower threshold nothing need have been learnt."
+    )
+    heads = ["above", f"only {methods[0]}", f"only {methods[1]}", "both", "neither", "p", "share"]
+    heads += ["paper: only GAN" if i == 0 else word for i, word in enumerate(("", "only WGAN-GP", "both", "neither"))]
+    return Table(heads, body, caption, (primary - 1, primary), quiet=(7, 8, 9, 10))
 
 
-def _success(scores: pd.Series, threshold: float) -> dict[str, Any]:
-    n, k = len(scores), sum(statistics.succeeds(s, threshold) for s in scores)
-    return {"n": n, "successes": k, "interval": list(statistics.wilson(k, n))}
+def _factors(tables: Tables, scores: pd.DataFrame) -> Table:
+    first = tables.runs.drop_duplicates("architecture").set_index("architecture").loc[scores.index]
+    methods, primary = tables.options("method"), tables.settings["primary_threshold"]
+    body: list[list[Cell]] = []
+    ends = []
+    for factor, values in SIDES.items():
+        for value in values:
+            parts = [scores[first[f"{side}_{factor}"] == value] for side in ("generator", "critic")]
+            counts = [Count(int((part[m] > primary).sum()), len(part)) for part in parts for m in methods]
+            body.append([factor.replace("normalized", "norm") if value == values[0] else "", level_title(value), *counts])
+        ends.append(len(body) - 1)
+    caption = (
+        f"Successes at the primary threshold, {primary:g}, by each factor of the architecture. Smooth ELU: "
+        "softplus(2x + 2)/2 − 1. G: generator; D: discriminator or critic; norm: batch norm, under the penalty layer norm in "
+        "the critic; filters: base filter count."
+    )
+    heads = [f"{side}: {tables.title(m)}" for side in "GD" for m in methods]
+    return Table(["|factor", "|level", *heads], body, caption, tuple(ends[:-1]))
 
 
-def _factor(pairs: pd.DataFrame, name: str, methods: list[str], threshold: float) -> dict[str, Any]:
-    levels = []
-    for value in FACTORS[name]:
-        rows = pairs[pairs[name] == value]
-        if len(rows):
-            levels.append({"level": level_title(value), "methods": [_success(rows[m], threshold) for m in methods]})
-    return {"title": FACTOR_TITLES[name], "levels": levels}
+def _architectures(tables: Tables) -> Table:
+    c, body = tables.columns, []
+    for number, rows in tables.runs.groupby("architecture", sort=True):
+        line: list[Cell] = [int(str(number)), *(level_title(rows.iloc[0][name]) for name in FACTORS)]
+        for method in tables.options("method"):
+            run = rows_of(rows, method=method).iloc[0]
+            line += [Number(run[c.score]), Number(run[c.distance], 0)]
+        body.append(line)
+    caption = (
+        f"Every architecture with its factors, {c.title}, and {c.distance_title} to the training images. Critics with a norm "
+        f"have a weight decay of {max(entry.spec.method.critic_l2 for entry in tables.experiment.entries):g} (appendix B)."
+    )
+    heads = ["no.", *FACTOR_HEADS]
+    heads += [head for m in tables.options("method") for head in (tables.title(m), "distance")]
+    return Table(heads, body, caption)
 
 
-def _budget(tables: Tables, method: str) -> dict[str, Any]:
-    spec = tables.experiment.spec_of(method=method)
-    settings = spec.method
-    return {
-        "title": tables.title(method),
-        "generator_iterations": spec.generator_iterations,
-        "critic_steps": settings.critic_steps,
-        "batch_size": settings.batch_size,
-        "generator_batch_size": settings.generator_batch_size,
-        "generator_learning_rate": settings.generator_optimizer.learning_rate,
-        "critic_learning_rate": settings.critic_optimizer.learning_rate,
-        "optimizer": _optimizer_text(settings.generator_optimizer),
-    }
-
-
-def _optimizer_text(optimizer: OptimizerSpec) -> str:
-    if optimizer.name == "adam":
-        return f"Adam, β = ({optimizer.beta1:g}, {optimizer.beta2:g}),"
-    return {"rmsprop": "RMSProp", "rmsprop_tf": "RMSProp (TensorFlow's)", "sgd": "SGD"}[optimizer.name]
-
-
-def _ends(tables: Tables, method: str) -> list[pd.Series]:
-    """A method's best and worst run."""
-    ranked = ranking(rows_of(tables.runs, method=method), tables.columns.score)
-    return [ranked.iloc[0], ranked.iloc[-1]]
-
-
-def _extremes(tables: Tables, method: str) -> dict[str, Any]:
-    sheets = [
-        {
-            "picture": f"{method}_{place}.png",
-            "architecture": int(run["architecture"]) + 1,
-            "score": float(run[tables.columns.score]),
-            "outcome": run["outcome"],
-            "factors": ", ".join(f"{FACTOR_TITLES[f]}: {level_title(run[f])}" for f in FACTORS),
-        }
-        for place, run in zip(("best", "worst"), _ends(tables, method), strict=True)
-    ]
-    return {"title": tables.title(method), "sheets": sheets}
-
-
-def _png(sheet: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    sheet.save(buffer, "png")
-    return buffer.getvalue()
-
-
-def _runs(tables: Tables, methods: list[str]) -> list[dict[str, Any]]:
-    """Every architecture and seed with its run by each method; a number that a run does not have is none."""
-    c, rows = tables.columns, []
-    for (architecture, seed), group in tables.runs.groupby(["architecture", "seed"], sort=True):
-        cells = []
-        for method in methods:
-            run = rows_of(group, method=method).iloc[0]
-            values = {"score": run[c.score], "split_std": run[c.split_std], "distance": run[c.distance]}
-            known = {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
-            cells.append(known | {"outcome": run["outcome"], "run": run["run"].rpartition("-")[2]})
-        factors = [level_title(group.iloc[0][name]) for name in FACTORS]
-        rows.append({"architecture": int(architecture) + 1, "seed": int(seed), "factors": factors, "methods": cells})
-    return rows
-
-
-def _draw(numbers: dict[str, Any], scores: dict[str, pd.Series], methods: list[str]) -> bytes:
+def _figure(tables: Tables, scores: pd.DataFrame, counts: dict[float, Counts]) -> Picture:
     """Left: one point an architecture, its score by either method. Right: successes over the threshold."""
-    drawn, axes = style.figure(2.9, 2)
-    left, right = axes[0]
-    titles = dict(zip(methods, numbers["methods"], strict=True))
-    thresholds = [row["threshold"] for row in numbers["thresholds"]]
-    primary = numbers["primary_threshold"]
-    top = max(*numbers["best_scores"], primary) + 1
-    first, second = (scores[m] for m in methods)
+    drawn, axes = figure(2.7, 2)
+    (left, right), methods, primary = axes[0], tables.options("method"), tables.settings["primary_threshold"]
+    top = max(float(scores[methods].max().max()), primary) + 1
     left.plot([1, top], [1, top], color="0.7", linewidth=0.6, zorder=0)
-    left.axhline(primary, color="0.4", linewidth=0.6, linestyle=":")
-    left.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
-    left.scatter(first, second, s=22, facecolor="white", edgecolor="black", linewidth=0.9, zorder=3)
-    for (architecture, _), x, y in zip(first.index, first, second, strict=True):
-        if len(first) <= 40:
-            left.annotate(str(architecture + 1), (x, y), (3, 3), textcoords="offset points", fontsize=6.5, color="0.25")
-    name = numbers["score"][0].upper() + numbers["score"][1:]
-    left.set(xlim=(0.8, top), ylim=(0.8, top), xlabel=f"{name}, {titles[methods[0]]}")
-    left.set_ylabel(f"{name}, {titles[methods[1]]}")
-    left.set_title("(a) one point an architecture")
-    left.set_aspect("equal")
+    left.scatter(scores[methods[0]], scores[methods[1]], s=18, facecolor="white", edgecolor="black", linewidth=0.8, zorder=3)
+    for panel in (left.axhline, left.axvline, right.axvline):
+        panel(primary, color="0.4", linewidth=0.6, linestyle=":")
+    labels = [f"{tables.columns.title}, {tables.title(method)}" for method in methods]
+    left.set(xlim=(0.8, top), ylim=(0.8, top), xlabel=labels[0], ylabel=labels[1], aspect="equal")
     for place, method in enumerate(methods):
-        colour, marker = style.COLOURS.get(method, "black"), style.MARKERS.get(method, "^")
+        colour = COLOURS.get(method, "black")
         # Exact: the count above x falls by one at each score.
         ordered = sorted(scores[method])
-        last = max(thresholds)
-        steps = [1.0, *ordered, max(last, ordered[-1])], [*range(len(ordered), -1, -1), 0]
+        steps = [1.0, *ordered, max(max(counts), ordered[-1])], [*range(len(ordered), -1, -1), 0]
         right.plot(*steps, drawstyle="steps-post", color=colour, linewidth=1.2)
-        successes = [sum(c["counts"][i] for i in (place, 2)) for c in numbers["thresholds"]]
-        right.plot(thresholds, successes, linestyle="none", color=colour, marker=marker, markersize=4, label=titles[method])
-    right.axvline(primary, color="0.4", linewidth=0.6, linestyle=":")
-    right.set(xlabel="Minimum score", ylabel=f"Architectures above it (of {len(first)})", ylim=(-0.4, len(first) + 0.6))
-    right.set_title("(b) successes by threshold")
+        successes = [c[place] + c.both for c in counts.values()]
+        marker = MARKERS.get(method, "^")
+        right.plot(list(counts), successes, ls="none", color=colour, marker=marker, ms=4, label=tables.title(method))
+    right.set(xlabel=f"minimum {tables.columns.title}", ylabel=f"architectures above it, of {len(scores)}")
     right.legend(frameon=False)
-    return style.pdf(drawn)
+    caption = (
+        f"Left: a point an architecture, its {tables.columns.title} by either method. Right: architectures that each method "
+        "trains, as the minimum score rises; markers: the table's thresholds. Dotted: the primary threshold."
+    )
+    return Picture(drawn, caption)

@@ -21,7 +21,7 @@ def _several(value: object) -> object:
 
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_several), Field(min_length=1)]
 Where = dict[str, Labels]
-"""Rows whose labels are among the given ones."""
+"""Rows whose labels are among the given ones; `quantity` stands for the rows' quantity where it is not the sample's own."""
 Wheres = Annotated[tuple[Where, ...], BeforeValidator(_several)]
 Within = Literal["mean", "median", "least", "most", "spread", "range", "sum"]
 Unit = Annotated[tuple[str, ...], BeforeValidator(_several)]

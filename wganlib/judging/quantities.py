@@ -68,6 +68,7 @@ class Findings:
 
 SCORES = {
     "score": "score",
+    "untrained": "score of the run's own untrained generator",
     "gain": "score less that of the run's own untrained generator",
     "log_distance": "logarithm of the Fréchet distance",
     "similarity": "similarity of pairs of samples less that of training images",
@@ -89,7 +90,8 @@ def scores(runs: pd.DataFrame, columns: ScoreColumns) -> pd.DataFrame:
         with np.errstate(divide="ignore"):
             values["log_distance"] = np.log(runs[columns.distance].astype(float))
     if columns.untrained in runs:
-        values["gain"] = values["score"] - runs[columns.untrained].astype(float)
+        values["untrained"] = runs[columns.untrained].astype(float)
+        values["gain"] = values["score"] - values["untrained"]
     measured = [str(name) for name in runs if f"{name}_training" in runs]
     if measured:
         real = runs[f"{measured[0]}_training"].astype(float)

@@ -214,7 +214,7 @@ def _sum(terms: "list[pd.Series[float]]") -> "pd.Series[float]":
 
 
 def _term(sample: Sample, where: Where, within: Within, unit: Unit, table: pd.DataFrame) -> "pd.Series[float] | None":
-    rows = chosen(table[table["quantity"] == sample.quantity], where)
+    rows = chosen(table, {"quantity": (sample.quantity or "",), **where})
     if not len(rows):
         return None
     value = rows["value"].astype(float)
@@ -271,7 +271,7 @@ def _seconds(claim: Claim, unit: Unit, table: pd.DataFrame) -> float:
     if not len(rows) or "run" not in rows:
         return math.nan
     # Labels of measured quantities alone are none of the runs'.
-    known = {name for name in rows if rows[name].notna().any()}
+    known = {name for name in rows if rows[name].notna().any()} - {"quantity"}
     parts = [chosen(rows, {name: labels for name, labels in where.items() if name in known}) for where in _wheres(claim)]
     runs = pd.concat(parts).drop_duplicates("run")
     keys = [runs[name].map(text) for name in unit if name in known] if unit != ROW else [runs["run"]]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from wganlib import architectures
+from wganlib.architectures.families.random_set import FACTORS
 from wganlib.methods.method import Clipping, ConstraintSpec, GradientPenalty, OptimizerSpec
 from wganlib.planning.expansion import Entry
 from wganlib.planning.experiment import Label
@@ -11,27 +12,20 @@ from wganlib.spec.run import Spec
 _FORMS = {"two_sided": "two-sided", "one_sided": "one-sided", "max": "maximum", "centralised": "centralised"}
 _NAMES = {"adam": "Adam", "rmsprop": "RMSProp", "rmsprop_tf": "RMSProp as in TensorFlow 1", "sgd": "SGD"}
 
-
-CONSTRAINT = "{constraint}"
-"""Stands for the constraint where runs that differ in it have one line."""
+_NUMBERED = {"architecture", *FACTORS}
 
 
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
-    """One line for all runs whose settings are equal but for the constraint, headed by the options that they stand for.
-
-    None without runs.
-    """
+    """One line for all runs of equal settings, headed by the options that they stand for; none without runs."""
     runs = list(runs)
-    constraints: dict[str, dict[str, None]] = {}
-    by_others: dict[str, list[dict[str, Label]]] = {}
-    for run in runs:
-        others = settings(run.spec, CONSTRAINT)
-        by_others.setdefault(others, []).append(run.labels)
-        constraints.setdefault(others, {})[_constraint(run.spec.method.constraint)] = None
-    lines = {others.replace(CONSTRAINT, joined(constraints[others])): labels for others, labels in by_others.items()}
+    lines: dict[str, list[dict[str, Label]]] = {}
     options: dict[str, set[Label]] = {}
     for run in runs:
-        for axis, label in run.labels.items():
+        # Numbered architectures are many, and stand in a table.
+        numbered = isinstance(run.labels.get("architecture"), int)
+        labels = {axis: label for axis, label in run.labels.items() if not (numbered and axis in _NUMBERED)}
+        lines.setdefault(settings(run.spec, numbered), []).append(labels)
+        for axis, label in labels.items():
             options.setdefault(axis, set()).add(label)
     described = []
     for text, labels in lines.items():
@@ -42,28 +36,30 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
     return described
 
 
-def settings(spec: Spec, constraint: str | None = None) -> str:
-    """Networks, objective, constraint (or what is given for it), optimisers and budget of a run."""
+def settings(spec: Spec, numbered: bool = False) -> str:
+    """Networks, objective, constraint, optimisers and budget of a run; of a numbered architecture without what it decides."""
     net, method = spec.architecture, spec.method
     if net.family == "toy":
         units = max(1, round(net.width * net.hidden_units))
         shape = f"{net.hidden_layers} x {units} {net.nonlinearity} ({net.initialization}{', dense' if net.dense else ''})"
         parts, generates = [f"critic {shape}"], net.generator == "mlp"
         of = "of the same form, "
+    elif numbered:
+        parts, generates, of = [f"{_data(spec)}; {net.family}, width {net.width:g}"], True, ""
     else:
         counts = [architectures.parameters(net, spec.dataset.shape, network) for network in ("generator", "critic")]
         parts, generates = [f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters"], True
         of = ""
-    parts += [f"objective {method.objective}", constraint or _constraint(method.constraint)]
+    parts += [f"objective {method.objective}", _constraint(method.constraint)]
     parts.append(f"critic {_optimizer(method.critic_optimizer)}, batch {method.batch_size}")
     if generates:
         parts.append(
             f"generator {of}{_optimizer(method.generator_optimizer)}, batch {method.generator_batch_size}, "
             f"{method.critic_steps} critic step{'s' if method.critic_steps > 1 else ''} each"
         )
-    if method.critic_l2:
+    if method.critic_l2 and not numbered:
         parts.append(f"L2 {method.critic_l2:g}")
-    if method.generator_sub_batches or method.critic_sub_batches:
+    if (method.generator_sub_batches or method.critic_sub_batches) and not numbered:
         parts.append(f"batch norm over {method.generator_sub_batches or method.critic_sub_batches} parts of a batch")
     if method.generator_ema:
         parts.append(f"averaged weights (decay {method.generator_ema:g})")

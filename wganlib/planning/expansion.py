@@ -152,12 +152,12 @@ def expand(params: ExperimentParams, scale: ExperimentScale, around: Surrounding
 
 
 def _architectures(group: Group, scale: ExperimentScale) -> list[tuple[Label, dict[str, Any]]]:
-    """Labels and factors of the random set's architectures; a single empty one for a group that has none."""
+    """Labels and factors of the random set's architectures, from 1; a single empty one for a group that has none."""
     if group.random_set is None or scale.architectures is None:
         return [("", {})]
     if scale.architectures == "base":
         return [("base", random_set.BASE)]
-    return list(enumerate(random_set.sample(scale.architectures)))
+    return list(enumerate(random_set.sample(scale.architectures), 1))
 
 
 def _merged(

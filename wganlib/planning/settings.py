@@ -224,21 +224,17 @@ class Pilot(Part):
 
 
 class Table2(Part):
-    """Minimum scores that count as success; those of the first table; the one that was fixed beforehand; the tests' level.
+    """Minimum scores that count as success, and the one that was fixed beforehand.
 
     `seen_architectures`: how many were trained before the tests were fixed, the first ones.
     """
 
     thresholds: Thresholds
-    main_thresholds: Thresholds
     primary_threshold: PositiveFloat
-    level: Share
     seen_architectures: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _among(self) -> Self:
-        if not set(self.main_thresholds) <= set(self.thresholds):
-            raise ValueError(f"main_thresholds must be among thresholds, found {list(self.main_thresholds)}")
         if self.primary_threshold not in self.thresholds:
             raise ValueError(f"primary_threshold must be one of thresholds, found {self.primary_threshold}")
         return self

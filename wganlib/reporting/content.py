@@ -60,6 +60,8 @@ class Table(NamedTuple):
     caption: str
     rules: tuple[int, ...] = ()
     """Numbers of rows below which a thin rule stands."""
+    quiet: tuple[int, ...] = ()
+    """Numbers of columns that are set in grey: what stands beside for comparison, as a paper's values."""
 
 
 class Lines(NamedTuple):

@@ -123,10 +123,12 @@ def with_references(runs: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return runs.assign(**{name: runs[name].fillna(runs[name].mean()) for name in columns if name in runs})
 
 
-def sample_grid(tables: Tables, caption: str, columns: str, rows: str | None = None, **labels: Any) -> Picture:
+def sample_grid(
+    tables: Tables, caption: str, columns: str, rows: str | None = None, share: tuple[float, float] = (0.62, 1.0), **labels: Any
+) -> Picture:
     """Samples of the first seed's runs, cut from their sheets: a column an option of one axis, a row one of another.
 
-    `labels`: of the runs that are shown. A cell without a run stays empty.
+    `share`: of a sheet's width and height that is shown; `labels`: of the runs that are shown. A cell without a run stays empty.
     """
     runs = rows_of(tables.runs, seed=tables.runs["seed"].min(), **labels)
     across = list(dict.fromkeys(runs[columns].dropna()))
@@ -138,17 +140,17 @@ def sample_grid(tables: Tables, caption: str, columns: str, rows: str | None = N
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
             if len(cell) and cell["run"].iloc[0] in tables.sheets:
-                panel.imshow(cut(tables.sheets[cell["run"].iloc[0]]), interpolation="nearest")
+                panel.imshow(cut(tables.sheets[cell["run"].iloc[0]], share), interpolation="nearest")
             if i == 0:
-                panel.set_title(textwrap.fill(tables.title(column), 24), fontsize=8)
+                panel.set_title(textwrap.fill(tables.title(column), max(10, 100 // len(across))), fontsize=8)
             if j == 0 and row:
                 panel.set_ylabel(textwrap.fill(tables.title(row), 20), fontsize=7.5)
     return Picture(drawn, caption, after=True)
 
 
-def cut(sheet: Image.Image, share: float = 0.62) -> Image.Image:
-    """The left part of a sheet, about as high as it is wide."""
-    return sheet.crop((0, 0, int(sheet.width * share), sheet.height))
+def cut(sheet: Image.Image, share: tuple[float, float] = (0.62, 1.0)) -> Image.Image:
+    """The upper left part of a sheet, so much of its width and height; its left part, about as high as it is wide."""
+    return sheet.crop((0, 0, int(sheet.width * share[0]), int(sheet.height * share[1])))
 
 
 def lines_figure(

@@ -125,7 +125,7 @@ def _failed(row: dict[Any, Any], experiment: Experiment) -> str:
     """A failed run by its options and seed, and how it ended."""
     labels = [str(row[axis]) for axis in experiment.axes if not pd.isna(row[axis])]
     if isinstance(row.get("architecture"), int):
-        labels.insert(0, f"architecture {row['architecture'] + 1}")
+        labels.insert(0, f"architecture {row['architecture']}")
     labels.append(f"seed {row['seed']}")
     return f"{', '.join(labels)} ({str(row['outcome']).replace('_', ' ')})"
 
@@ -134,7 +134,7 @@ def _run(row: dict[Any, Any], tables: Tables) -> dict[str, Any]:
     labels = [tables.title(str(row[axis])) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
     c = tables.columns
     score, untrained = (float(row.get(name) or math.nan) for name in (c.score, c.untrained))
-    architecture = [f"architecture {int(row['architecture']) + 1}"] if isinstance(row.get("architecture"), int) else []
+    architecture = [f"architecture {row['architecture']}"] if isinstance(row.get("architecture"), int) else []
     return {
         "labels": ", ".join([*architecture, *(labels or [row["group"].replace("_", " ")])]),
         "seed": str(row["seed"]),

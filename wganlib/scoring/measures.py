@@ -12,7 +12,15 @@ from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import decode_lines
 from wganlib.errors import WganlibError
 from wganlib.scoring import diversity
-from wganlib.scoring.formulas import Array, Estimate, NgramReference, kernel_distance, mode_coverage, transport_cost
+from wganlib.scoring.formulas import (
+    Array,
+    Estimate,
+    NgramReference,
+    kernel_distance,
+    mean_of,
+    mode_coverage,
+    transport_cost,
+)
 
 RESAMPLES = 50
 
@@ -33,6 +41,8 @@ class Samples(NamedTuple):
     probabilities: Array | None = None
     features: Array | None = None
     reference_features: Array | None = None
+    classes: Tensor | None = None
+    """The classes [N] that a conditional generator was asked for."""
 
 
 def _kernel(samples: Samples) -> dict[str, Estimate]:
@@ -63,6 +73,16 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
     shares = torch.bincount(samples.data.train_labels, minlength=classes).double().numpy()
     result = mode_coverage(samples.probabilities, shares / shares.sum(), RESAMPLES, samples.generator)
     return {"mode_coverage": result.classes, "mode_divergence": result.divergence}
+
+
+def _class_accuracy(samples: Samples) -> dict[str, Estimate]:
+    """Share of samples that the classifier takes for the class asked for; of classes drawn at random where none was asked for."""
+    assert samples.probabilities is not None
+    known, count = samples.spec.shape.classes, len(samples.probabilities)
+    if known is None:
+        raise WganlibError(f"class_accuracy asks for labels, which data set {samples.spec.name!r} does not have")
+    asked = samples.generator.integers(known, size=count) if samples.classes is None else samples.classes.numpy()
+    return {"class_accuracy": mean_of((samples.probabilities.argmax(axis=1) == asked).astype(np.float64))}
 
 
 def _ngrams(samples: Samples) -> dict[str, Estimate]:
@@ -102,6 +122,7 @@ MEASURES: dict[str, tuple[str, Callable[[Samples], dict[str, Estimate]]]] = {
     "kernel_distance": ("images", _kernel),
     "similarity": ("images", _similarity),
     "coverage": ("images", _coverage),
+    "class_accuracy": ("images", _class_accuracy),
     "ngrams": ("text", _ngrams),
     "transport": ("points", _transport),
 }

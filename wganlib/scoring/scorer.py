@@ -29,7 +29,7 @@ from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
 from wganlib.streams import settle, stream
 from wganlib.training import runs
-from wganlib.training.generated_samples import sample
+from wganlib.training.generated_samples import sample_with_classes
 from wganlib.training.networks import build_generator
 from wganlib.training.provenance import device_name, provenance
 
@@ -203,11 +203,12 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str, de
 
 
 class Pass(NamedTuple):
-    """What one pass over a generator's samples gives: the first of them, for measures, and what the networks make of all."""
+    """What one pass over a generator's samples gives: the first of them, for measures, and what the networks make of all, their classes."""
 
     examples: Tensor
     classified: Outputs | None
     inception: Outputs | None
+    classes: Tensor | None
 
 
 class Scorer:
@@ -222,9 +223,9 @@ class Scorer:
         network, self.reference = load_classifier(folder, spec)
         self.network = network.to(device)
         judge = _stored(folder)
-        if judge.judged and "coverage" in (scoring.measures or ()):
+        for name in {"coverage", "class_accuracy"} & set(scoring.measures or ()) if judge.judged else ():
             raise WganlibError(
-                f"measure 'coverage' asks for classes of {spec.dataset.name!r}, but {folder} tells those of "
+                f"measure {name!r} asks for classes of {spec.dataset.name!r}, but {folder} tells those of "
                 f"{judge.dataset.name!r}: leave it out"
             )
         if scoring.network == "inception":
@@ -252,9 +253,10 @@ class Scorer:
         examples: list[Tensor] = []
         classified: list[Outputs] = []
         inception: list[Outputs] = []
+        classes: list[Tensor] = []
         if not (self.network or measured):
             return None
-        for batch in _samples(generator, self.spec, self.scoring):
+        for batch, asked in _samples_with_classes(generator, self.spec, self.scoring):
             if not bool(torch.isfinite(batch).all()):
                 return None
             if measured and sum(map(len, examples)) < kept:
@@ -265,13 +267,16 @@ class Scorer:
                     return None
             if self.inception:
                 inception.append(self.inception.outputs([batch]))
-        return Pass(torch.cat(examples)[:kept] if examples else torch.empty(0), _joined(classified), _joined(inception))
+            if asked is not None:
+                classes.append(asked)
+        first = torch.cat(examples)[:kept] if examples else torch.empty(0)
+        return Pass(first, _joined(classified), _joined(inception), torch.cat(classes) if classes else None)
 
     def _measured(self, names: tuple[str, ...], seen: Pass) -> dict[str, Any]:
         """Measures by their names."""
         samples = Samples(seen.examples, self.data, self.spec.dataset, np.random.default_rng(self.spec.seed))
         if seen.classified:
-            samples = samples._replace(probabilities=seen.classified[0], features=seen.classified[1])
+            samples = samples._replace(probabilities=seen.classified[0], features=seen.classified[1], classes=seen.classes)
             if "kernel_distance" in names:
                 samples = samples._replace(reference_features=self.real_features)
         return {name: estimate._asdict() for name, estimate in measure(names, samples).items()}
@@ -375,8 +380,14 @@ def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, form
 
 
 def _samples(generator: nn.Module, spec: Spec, scoring: ScoringSpec, labels: Tensor | None = None) -> Iterator[Tensor]:
+    return (examples for examples, _ in _samples_with_classes(generator, spec, scoring, labels))
+
+
+def _samples_with_classes(
+    generator: nn.Module, spec: Spec, scoring: ScoringSpec, labels: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor | None]]:
     noise = stream(spec.seed, "scoring")
-    made = sample(generator, spec, scoring.num_samples, scoring.batch_size, noise, labels)
+    made = sample_with_classes(generator, spec, scoring.num_samples, scoring.batch_size, noise, labels)
     batches = -(-scoring.num_samples // scoring.batch_size)
     yield from tqdm(made, total=batches, desc=f"sampling {spec.digest()}", unit="batch", leave=False, disable=None)
 

@@ -11,7 +11,7 @@ from wganlib.judging.score_names import COLUMNS, ScoreColumns
 
 Pixels = Literal["127.5", "127.995", "float"]
 Network = Literal["classifier", "inception", "none"]
-Measure = Literal["kernel_distance", "similarity", "coverage", "ngrams", "transport"]
+Measure = Literal["kernel_distance", "similarity", "coverage", "class_accuracy", "ngrams", "transport"]
 
 SCORE_VERSIONS: dict[Network | Measure, int] = {
     "classifier": 2,
@@ -20,6 +20,7 @@ SCORE_VERSIONS: dict[Network | Measure, int] = {
     "kernel_distance": 1,
     "similarity": 2,
     "coverage": 1,
+    "class_accuracy": 1,
     "ngrams": 2,
     "transport": 1,
 }

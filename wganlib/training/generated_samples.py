@@ -12,10 +12,19 @@ from wganlib.spec.run import Spec
 def sample(
     generator: nn.Module, spec: Spec, count: int, batch_size: int, noise: torch.Generator, labels: Tensor | None = None
 ) -> Iterator[Tensor]:
-    """Batches of generated examples [n, ...], on the CPU, until `count` are made; batch norm uses a batch's own statistics.
+    """Batches of generated examples [n, ...]: those of `sample_with_classes` without their classes."""
+    for examples, _ in sample_with_classes(generator, spec, count, batch_size, noise, labels):
+        yield examples
 
-    The last batch is generated whole and cut, so that its statistics are those of a full one. A conditional generator makes
-    the classes of `labels` [at least count], or classes drawn uniformly from the noise stream.
+
+def sample_with_classes(
+    generator: nn.Module, spec: Spec, count: int, batch_size: int, noise: torch.Generator, labels: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Batches of generated examples [n, ...] and their classes [n], on the CPU, until `count` are made.
+
+    Batch norm uses a batch's own statistics. The last batch is generated whole and cut, so that its statistics are those of a
+    full one. A conditional generator makes the classes of `labels` [at least count], or classes drawn uniformly from the noise
+    stream; an unconditional one has none.
 
     Raises:
         WganlibError: labels are given to an unconditional generator.
@@ -37,5 +46,5 @@ def sample(
             chosen = torch.cat([given, drawn[len(given) :]])
         with torch.no_grad():
             examples = generator(z.to(device), None if chosen is None else chosen.to(device)).cpu()
-        yield examples[: count - made]
+        yield examples[: count - made], None if chosen is None else chosen[: count - made].cpu()
         made += batch_size
