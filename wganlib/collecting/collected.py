@@ -38,7 +38,7 @@ class Tables:
     curves: pd.DataFrame
     """Labels, `run`, and thinned rows of histories: `generator_iteration`, losses, `seconds`, and what a run records."""
     real: dict[str, Any]
-    """By data set: its classifier's accuracy, and the scores of `real_training_images`, `real_held_out_images`, `uniform_noise`."""
+    """By data set: its classifier's accuracy; scores of `real_training_images`, `real_held_out_images`, `uniform_noise`."""
     lines: dict[str, list[str]]
     """Generated lines of text by run."""
     facts: dict[str, Any]

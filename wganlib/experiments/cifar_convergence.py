@@ -4,36 +4,70 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Picture, Table, known, mean_sd, number, rows_of
-from wganlib.reporting.grammar import paired, runs_ok
+from wganlib.reporting.content import Content, Number, Picture, rows_of
+from wganlib.reporting.grammar import Column, by_options, gain, legend_below, measured, scores
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
-CLIPPING, RMSPROP, ADAM, DCGAN = "weight clipping", "gradient penalty (RMSProp)", "gradient penalty (Adam)", "DCGAN"
-
 QUANTITIES = {
-    "adam_rmsprop": Quantity("last score, penalty with Adam minus penalty with RMSProp", ">= 0"),
-    "rmsprop_clipping": Quantity("last score, penalty with RMSProp minus clipping", "> 0.5"),
-    "adam_dcgan": Quantity("last score, penalty with Adam minus DCGAN", "in [-0.5, 0.5]"),
-    "first": Quantity("seconds to 90 % of the own highest score, DCGAN minus the fastest other method", "< 0"),
-    "stability": Quantity("standard deviation of the last quarter's scores, penalty with Adam minus DCGAN", "< 0"),
+    "area": Quantity("mean score over training, by trapezoids between the snapshots"),
+    "examples": Quantity("logarithm of the critic's examples until the score first is as high as in settings.common_score"),
 }
-DIFFERENCES = {"adam_rmsprop": (ADAM, RMSPROP), "rmsprop_clipping": (RMSPROP, CLIPPING), "adam_dcgan": (ADAM, DCGAN)}
+
+
+def measure(tables: Tables) -> Findings:
+    """Of each run the mean score over training, and how many examples its critic had seen at a score common to all.
+
+    Seconds are no measure where other jobs share the cores.
+    """
+    findings, c, common = Findings(QUANTITIES), tables.columns, tables.settings["common_score"]
+    for run in tables.results.to_dict("records"):
+        course = rows_of(tables.snapshots, run=run["run"]).sort_values("generator_iteration")
+        course = course[course["generator_iteration"] > 0]
+        iterations = np.array([0.0, *course["generator_iteration"]])
+        values = np.array([run[c.untrained], *course[c.score]], dtype=np.float64)
+        spec = tables.experiment.spec_of(method=run["method"]).method
+        labels = {"seed": run["seed"], "method": run["method"]}
+        findings.add("area", float(np.trapezoid(values, iterations) / iterations[-1]), **labels)
+        examples = first_reached(iterations, values, common) * spec.critic_steps * spec.batch_size
+        findings.add("examples", math.log(examples) if examples > 0 else -math.inf, **labels)
+    return findings
+
+
+def first_reached(x: NDArray[np.float64], y: NDArray[np.float64], level: float) -> float:
+    """Where straight lines between the points x, y [n] first are as high as a level; infinite where they never are."""
+    above = np.flatnonzero(y >= level)
+    if not len(above):
+        return math.inf
+    at = int(above[0])
+    if at == 0:
+        return float(x[0])
+    return float(x[at - 1] + (level - y[at - 1]) / (y[at] - y[at - 1]) * (x[at] - x[at - 1]))
 
 
 def report(tables: Tables) -> Content:
-    """The two panels of the figure, the scores with the pace and the stability of each method, and paired differences."""
-    findings, course = Findings(QUANTITIES), courses(tables)
-    pace = {run: seconds_to(rows, tables.columns.score) for run, rows in course.groupby("run")}
-    spread = {run: last_quarter(rows, tables.columns.score) for run, rows in course.groupby("run")}
-    runs, ok = tables.results, tables.results["outcome"] == "ok"
-    runs = runs.assign(**{name: runs["run"].map(values).where(ok) for name, values in (("pace", pace), ("spread", spread))})
-    by = {method: rows.set_index("seed") for method, rows in runs.groupby("method")}
-    for seed in sorted(set(runs["seed"])):
-        _measure(findings, {method: rows.loc[seed] for method, rows in by.items() if seed in rows.index}, tables, int(seed))
-    return Content(findings, [_methods(tables, runs, course), _paired(findings)], [_curves(tables, course)])
+    """The two panels of the figure; rates, scores and pace of each method."""
+    specs = {method: tables.experiment.spec_of(method=method).method for method in tables.options("method")}
+
+    def rate(rows: pd.DataFrame) -> Number:
+        return Number(specs[rows["method"].iloc[0]].critic_optimizer.learning_rate, 5)
+
+    common = tables.settings["common_score"]
+    steps = Column("steps", lambda rows: specs[rows["method"].iloc[0]].critic_steps, "Steps: the critic's in an iteration.")
+    columns = [
+        Column("rate", rate, "Rate: the critic's."),
+        steps,
+        *scores(tables),
+        gain(tables),
+        measured(tables, "area", "mean score", words="Mean score: over training, by trapezoids."),
+        measured(
+            tables, "examples", "log examples", words=f"Log examples: of those that the critic saw until a score of {common:g}."
+        ),
+    ]
+    return Content([by_options(tables, ["method"], columns)], [_curves(tables)])
 
 
 def courses(tables: Tables) -> pd.DataFrame:
@@ -47,80 +81,20 @@ def courses(tables: Tables) -> pd.DataFrame:
     return pd.concat(result, ignore_index=True)
 
 
-def seconds_to(rows: pd.DataFrame, column: str, share: float = 0.9) -> float:
-    """Seconds of a run's first snapshot whose score is at least a share of its highest."""
-    reached = rows[rows[column] >= share * rows[column].max()]
-    return float(reached["seconds"].iloc[0]) if len(reached) else float("nan")
-
-
-def last_quarter(rows: pd.DataFrame, column: str) -> float:
-    """Standard deviation of a run's scores in the last quarter of its iterations."""
-    late = rows[rows["generator_iteration"] > 0.75 * rows["generator_iteration"].max()]
-    return float(late[column].std(ddof=1))
-
-
-def _measure(findings: Findings, runs: dict[str, pd.Series], tables: Tables, seed: int) -> None:
-    """The criteria of one seed, by the runs of methods that have a result; a run that diverged has no pace and no stability."""
-    for name, (first, second) in DIFFERENCES.items():
-        if first in runs and second in runs:
-            findings.add(name, runs[first][tables.columns.score] - runs[second][tables.columns.score], "", seed)
-    others = [run["pace"] for method, run in runs.items() if method != DCGAN]
-    if DCGAN in runs and others:
-        findings.add("first", runs[DCGAN]["pace"] - min(known(others), default=math.nan), "", seed)
-    if DCGAN in runs and ADAM in runs:
-        findings.add("stability", runs[ADAM]["spread"] - runs[DCGAN]["spread"], "", seed)
-
-
-def _methods(tables: Tables, runs: pd.DataFrame, course: pd.DataFrame) -> Table:
-    c, body = tables.columns, []
-    for method in tables.options("method"):
-        rows, spec = rows_of(runs, method=method), tables.experiment.spec_of(method=method).method
-        best = rows_of(course, method=method).groupby("run")[c.score].max()
-        line = [method, f"{spec.critic_optimizer.learning_rate:g}", f"{spec.critic_steps} : 1"]
-        line += [runs_ok(rows_of(tables.runs, method=method)), mean_sd(rows[c.score])]
-        line += [number(rows[c.split_std].mean()), mean_sd(best[best.index.isin(rows["run"])]), mean_sd(rows["spread"])]
-        body.append([*line, mean_sd(rows["pace"], 1), mean_sd(rows["seconds"].where(rows["outcome"] == "ok"), 1)])
-    caption = (
-        "The methods of the figure. Rate: learning rate of the critic. Steps: the critic's to the generator's. Then the score "
-        "of the last checkpoint, its standard deviation over the splits of one model's samples, the highest score of a "
-        "checkpoint (chosen by itself: biased upwards), the standard deviation of the scores in the last quarter of training, "
-        "the seconds until 90 % of the highest score, and those of the whole training. Mean ± standard deviation over seeds "
-        "where there are several; a run that diverged has no last three. The paper prints curves without numbers."
-    )
-    heads = ["|method", "rate", "steps", "runs ok", c.title, "split spread", "highest", "last quarter"]
-    return Table([*heads, "s to 90 %", "s in all"], body, caption)
-
-
-def _paired(findings: Findings) -> Table:
-    """Differences of the last scores over seeds."""
-    body = []
-    for name in DIFFERENCES:
-        result = paired(row["value"] for row in findings.rows if row["quantity"] == name)
-        body.append([QUANTITIES[name].title.removeprefix("last score, "), str(result.pairs), result.text()])
-    caption = (
-        "Differences of the last scores on the same seed: mean [95 % t interval over seeds]. One seed has no interval; splits "
-        "of one model's samples do not replace seeds."
-    )
-    return Table(["|difference", "seeds", "mean"], body, caption)
-
-
-def _curves(tables: Tables, course: pd.DataFrame) -> Picture:
-    drawn, axes = figure(2.9, 2, sharey=True)
-    axis_names = ("generator_iteration", "generator iteration"), ("seconds", "seconds of training")
-    for panel, (x, label) in zip(axes[0], axis_names, strict=True):
+def _curves(tables: Tables) -> Picture:
+    course = courses(tables)
+    drawn, axes = figure(2.6, 2, sharey=True)
+    names = ("generator_iteration", "generator iteration"), ("seconds", "seconds of training")
+    for panel, (x, label) in zip(axes[0], names, strict=True):
         for index, method in enumerate(tables.options("method")):
-            style = {"color": PALETTE[index], "linestyle": DASHES[index], "marker": "osD^"[index], "markersize": 2.5}
+            style = {"color": PALETTE[index], "linestyle": DASHES[index], "linewidth": 1.1}
             for place, (_, rows) in enumerate(rows_of(course, method=method).groupby("run", sort=False)):
-                few = {} if len(rows) <= 30 else {"marker": ""}
-                panel.plot(rows[x], rows[tables.columns.score], label=None if place else method, linewidth=1.1, **style | few)
+                panel.plot(rows[x], rows[tables.columns.score], label=None if place else method, **style)
         panel.set_xlabel(label)
     axes[0, 0].set_ylabel(tables.columns.title)
-    drawn.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
-    how = tables.experiment.scoring
-    device = ", ".join(sorted(set(tables.runs["device"])))
     caption = (
-        f"{tables.columns.title[0].upper()}{tables.columns.title[1:]} of {how.num_samples:,} samples in {how.splits} splits "
-        f"over generator iterations (left) and over seconds of training on {device} (right), as in Figure 3 of the paper; a "
-        "line a seed, not smoothed. Seconds leave out scoring."
+        f"{tables.columns.title[0].upper()}{tables.columns.title[1:]} over generator iterations (left) and over seconds of "
+        f"training without scoring (right; on {', '.join(sorted(set(tables.runs['device'])))}), as in Figure 3 of the paper; "
+        "a line a seed, not smoothed."
     )
-    return Picture(drawn, caption)
+    return legend_below(Picture(drawn, caption), 4)

@@ -1,201 +1,99 @@
-"""Seven pairs of networks trained with four methods (Gulrajani et al. 2017, Figure 2): who succeeds, by a rule set before."""
+"""Seven pairs of networks trained with four methods (Gulrajani et al. 2017, Figure 2)."""
 
-import textwrap
+import math
 
-import numpy as np
 import pandas as pd
-from PIL import Image
+from scipy import stats
 
+from wganlib import architectures
+from wganlib.architectures.nodes import weight_layers
 from wganlib.collecting.collected import Tables
+from wganlib.datasets.spec import DatasetSpec
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.statistics import mcnemar
-from wganlib.reporting.content import Content, Picture, Table, mean_sd, number, rows_of
-from wganlib.reporting.grammar import paired, score_table
-from wganlib.reporting.style import figure
-
-CLAIMED = "wgan_gp_appendix_e"
-"""The method that the paper claims to succeed everywhere."""
+from wganlib.judging.quantities import scores as standard
+from wganlib.reporting.content import Cell, Content, Count, Table, rows_of, spread
+from wganlib.reporting.grammar import ending, sample_grid
 
 QUANTITIES = {
-    "claimed": Quantity("pairs of networks, of 7, in which WGAN-GP succeeds", ">= 7"),
-    "others": Quantity("pairs of networks, of 7, in which another method succeeds", "<= 6"),
-    "ratio": Quantity("Fréchet distance of a method divided by WGAN-GP's, mean of logarithms over networks"),
-    "limit": Quantity("Fréchet distance below which a run may succeed"),
+    "way": Quantity(
+        "share of the way from the untrained generator to real held-out images, in the log of the Fréchet distance"
+    ),
+    "alike": Quantity("similarity of pairs of samples less that of training images, of a run that gained more than a point"),
+    "layers": Quantity("layers with weights from end to end, at full width"),
+    "loss_rank": Quantity("rank correlation of the critic's negative loss at the end with the log distance, over networks"),
 }
+WGAN_GP = "wgan_gp_appendix_e"
+GAINED = 1.0
+"""A run whose score is so far above that of its untrained generator is none that did not leave the start."""
+DEEPEST = 101
+
+
+def measure(tables: Tables) -> Findings:
+    """How far each run came on its way to real images, with noise and real images beside; likeness; losses; layers."""
+    findings, c = Findings(QUANTITIES), tables.columns
+    known = standard(tables.results, c).pivot_table(index="run", columns="quantity", values="value", dropna=False)
+    start = rows_of(tables.snapshots, generator_iteration=0).set_index("run")[c.distance]
+    real = next(iter(tables.real.values()))
+    goal, noise = (math.log(real[name][c.distance]) for name in ("real_held_out_images", "uniform_noise"))
+    for run in tables.results.to_dict("records"):
+        labels = {"seed": run["seed"], "networks": run["networks"]}
+        first, of = math.log(start.get(run["run"], math.nan)), known.loc[run["run"]]
+        findings.add("way", (first - of["log_distance"]) / (first - goal), method=run["method"], **labels)
+        if run["method"] == WGAN_GP:
+            findings.add("way", (first - noise) / (first - goal), method="uniform noise", **labels)
+            findings.add("way", 1.0, method="held-out images", **labels)
+        if of["gain"] > GAINED:
+            findings.add("alike", of["similarity"], method=run["method"], **labels)
+    for seed, runs in rows_of(tables.results, method=WGAN_GP).groupby("seed"):
+        losses = [-ending(rows_of(tables.curves, run=run))["critic_loss"].mean() for run in runs["run"]]
+        rank = stats.spearmanr(losses, known.loc[runs["run"], "log_distance"]).statistic
+        findings.add("loss_rank", float(rank), seed=int(str(seed)))
+    shape = DatasetSpec(name="lsun_bedrooms", image_size=64).shape
+    for networks in tables.options("networks"):
+        pair = tables.experiment.spec_of(networks=networks).architecture
+        for side in ("generator", "critic"):
+            layers = [layer for layer, _ in weight_layers(*architectures.nodes(pair, shape, side)) if layer.name != "shortcut"]
+            findings.add("layers", len(layers), expected=DEEPEST, networks=networks, side=side)
+    return findings
 
 
 def report(tables: Tables) -> Content:
-    """The grid of samples; distances, similarities and successes by cell; methods compared on the same networks; all scores."""
-    findings, runs = Findings(QUANTITIES), judged(tables)
-    for seed, rows in runs.groupby("seed"):
-        findings.add("limit", rows["limit"].iloc[0], "", int(str(seed)))
-        for method in tables.options("method"):
-            cells = rows_of(rows, method=method)
-            if len(cells) < len(tables.options("networks")):
-                continue  # a run has no result, so that nothing can be said of all networks
-            successes = int(cells["success"].sum())
-            if method == CLAIMED:
-                findings.add("claimed", successes, "", int(str(seed)))
-            else:
-                findings.add("others", successes, tables.title(method), int(str(seed)))
-    shown = [_distances(tables, runs), _similarities(tables, runs), _against(tables, runs, findings)]
-    ordered = pd.concat([rows_of(tables.runs, networks=pair) for pair in tables.options("networks")])
-    shown.append(score_table(tables, ["networks", "method"], "Scores of all cells.", rows=ordered))
-    return Content(findings, shown, [_grid(tables, runs)], notes=[_rule(tables, runs)])
-
-
-def similarity_column(runs: pd.DataFrame) -> str:
-    """The column of the similarity of pairs of samples, whose name says how many scales it has."""
-    return next(name for name in map(str, runs) if name.startswith("pairwise_") and f"{name}_training" in runs)
-
-
-def judged(tables: Tables) -> pd.DataFrame:
-    """The runs that have a result with `limit`, `far`, `alike` and `success`, by the rule in the experiment's settings.
-
-    Where none of the baseline's runs ended well there is no limit, and nothing succeeds.
-    """
-    runs, column, similar = tables.results.copy(), tables.columns.distance, similarity_column(tables.runs)
-    ok = runs["outcome"] == "ok"
-    best = runs[ok & (runs["networks"] == tables.settings["baseline"])].groupby("seed")[column].min()
-    runs["limit"] = tables.settings["distance_factor"] * runs["seed"].map(best).astype(float)
-    runs["far"] = ~(runs[column] < runs["limit"])
-    runs["alike"] = ~(runs[similar] < runs[f"{similar}_training"] + tables.settings["similarity_margin"])
-    runs["success"] = ok & ~runs["far"] & ~runs["alike"]
-    return runs
-
-
-def _rule(tables: Tables, runs: pd.DataFrame) -> str:
-    similar = similarity_column(runs)
-    limits = runs.drop_duplicates("seed")["limit"]
-    return (
-        f"A run succeeds if it does not diverge, its {tables.columns.distance_title} to the training images is below "
-        f"{tables.settings['distance_factor']:g} times the best of the baseline networks ({mean_sd(limits, 1)}), and the mean "
-        "structural similarity of pairs of its samples is below that of training images "
-        f"({number(runs[f'{similar}_training'].mean())}) + {tables.settings['similarity_margin']:g}. The rule stood in the "
-        "parameters before any run; the paper judged by eye. Where a method fails on the baseline too, its settings, "
-        "and not the change of networks, may be the reason: then its column says little."
-    )
-
-
-def _verdict(rows: pd.DataFrame) -> str:
-    """Of one run: success, or why not; of several seeds: how many succeed."""
-    if len(rows) > 1:
-        return f"{int(rows['success'].sum())} of {len(rows)}"
-    if rows.empty:
-        return "no result"
-    run = rows.iloc[0]
-    if run["outcome"] == "diverged":
-        return "diverged"
-    return "success" if run["success"] else ", ".join(word for word in ("far", "alike") if run[word])
-
-
-def _won(rows: pd.DataFrame) -> bool:
-    """Whether most seeds succeed."""
-    return bool(rows["success"].mean() > 0.5)
-
-
-def _distances(tables: Tables, runs: pd.DataFrame) -> Table:
-    methods, networks = tables.options("method"), tables.options("networks")
-    body = []
-    for pair in networks:
-        line = [pair]
-        for method in methods:
-            rows = rows_of(runs, method=method, networks=pair)
-            line.append(f"{mean_sd(rows[tables.columns.distance], 1)} {_verdict(rows)}".removeprefix("– "))
-        body.append(line)
-    won = {m: [_won(rows) for pair in networks if len(rows := rows_of(runs, method=m, networks=pair))] for m in methods}
-    body.append(["successes", *(f"{sum(won[m])} of {len(won[m])}" for m in methods)])
+    """Samples of every cell; the way that each came, with successes; distances and similarities."""
+    c, success = tables.columns, tables.settings["success"]
+    way, known = rows_of(tables.quantities, quantity="way"), standard(tables.results, c)
+    methods = [*tables.options("method"), "uniform noise"]
+    means = way.groupby(["method", "networks"])["value"].mean()
+    counts = [Count(int((means[m] > success).sum()), len(means[m])) if m in means else None for m in methods]
     published = tables.published.counts["lsun_matrix"].counts
-    total = published["networks"]
-    body.append(["the paper, by eye", *(f"{published[m]} of {total}" if m in published else "not all" for m in methods)])
-    caption = (
-        f"{tables.columns.distance_title} by networks and method, and whether the run succeeds; far: its distance is not below "
-        "the limit; alike: its samples are more alike than the rule allows. With several seeds: mean ± standard deviation over "
-        "seeds and how many succeed; networks then count as a success if most seeds succeed. A run that diverged is infinitely "
-        "far (∞); networks of which every run ran out of memory have no result and count in no number."
+    paper = [Count(published[m], published["networks"]) if m in published else None for m in methods]
+    came = Table(
+        *_matrix(tables, way, methods, 2),
+        "Share of the way from the untrained generator to real held-out images, in the logarithm of the "
+        f"{c.distance_title} to the training images: mean ± standard deviation over seeds. A mean above {success:g} is a "
+        "success. The paper says by eye that WGAN-GP succeeds with all, and each other method not.",
+        (len(tables.options("networks")) - 1,),
     )
-    heads = ["|networks", *(f"|{tables.title(m)}" for m in methods)]
-    return Table(heads, body, caption, rules=(len(networks) - 1,))
-
-
-def _similarities(tables: Tables, runs: pd.DataFrame) -> Table:
-    similar, methods = similarity_column(runs), tables.options("method")
-    body = [
-        [pair, *(mean_sd(rows_of(runs, method=m, networks=pair)[similar]) for m in methods)]
-        for pair in tables.options("networks")
-    ]
-    real = runs[f"{similar}_training"].mean()
-    body.append(["training images", *[number(real)] * len(methods)])
-    words = similar.removeprefix("pairwise_").replace("_", " ").replace("ms ssim", "multi-scale SSIM,").replace("ssim", "SSIM")
-    error = runs[f"{similar}_standard_error"].max()
-    caption = (
-        f"Mean structural similarity ({words}) of pairs of samples: 1 if all are the same image. Standard errors over the "
-        f"pairs of one run are at most {number(error, 3)}. With several seeds: mean ± standard deviation over seeds. A run "
-        "that diverged counts with 1."
+    came = came._replace(rows=[*came.rows, ["succeed", *counts], ["the paper, by eye", *paper]])
+    distances = Table(
+        *_matrix(tables, tables.results.assign(value=tables.results[c.distance]), methods[:-1], 0),
+        f"{c.distance_title} to the training images; ∞ where a run diverged.",
     )
-    return Table(["|networks", *(tables.title(m) for m in methods)], body, caption, rules=(len(body) - 2,))
-
-
-def _against(tables: Tables, runs: pd.DataFrame, findings: Findings) -> Table:
-    """Each other method against WGAN-GP, networks by networks."""
-    networks, body = tables.options("networks"), []
-    for method in (m for m in tables.options("method") if m != CLAIMED):
-        pairs = [[rows_of(runs, method=m, networks=pair) for m in (method, CLAIMED)] for pair in networks]
-        wins = [(_won(ours), _won(theirs)) for ours, theirs in pairs if len(ours) and len(theirs)]
-        only_it, only_claimed = wins.count((True, False)), wins.count((False, True))
-        test, ratio = mcnemar(only_it, only_claimed), paired(_log_ratios(tables, runs, method))
-        findings.add("ratio", np.exp(ratio.mean), tables.title(method))
-        interval = "" if np.isnan(ratio.low) else f" [{number(np.exp(ratio.low))}, {number(np.exp(ratio.high))}]"
-        counted = [str(n) for n in (only_it, only_claimed, wins.count((True, True)), wins.count((False, False)))]
-        body.append(
-            [
-                tables.title(method),
-                *counted,
-                number(test.p_value, 3),
-                f"{number(np.exp(ratio.mean))}{interval}",
-                str(ratio.pairs),
-            ]
-        )
-    caption = (
-        "Methods against WGAN-GP on the same networks: in how many of them only the method succeeds, only WGAN-GP, both, "
-        "neither; p: exact McNemar test, two-sided. Seven pairs are few: p is below 0.05 only if six or more of them differ, "
-        "all in one direction. Distance ratio: the method's distance divided by WGAN-GP's, geometric mean over the networks "
-        "[95 % t interval over networks]; ∞ where a run of the method diverged, 0 where one of WGAN-GP did."
+    likeness = Table(
+        *_matrix(tables, rows_of(known, quantity="similarity"), methods[:-1], 2),
+        "Mean structural similarity of pairs of samples, less that of pairs of training images: collapsed generators have a "
+        "large one, but so have untrained ones.",
     )
-    heads = ["|method", "only it", "only WGAN-GP", "both", "neither", "p", "distance ratio", "networks"]
-    return Table(heads, body, caption)
-
-
-def _log_ratios(tables: Tables, runs: pd.DataFrame, method: str) -> pd.Series:
-    """Logarithms of the ratio of distances [networks], means over the seeds of which both methods have a result."""
-    runs = runs.set_index(["networks", "seed"])
-    logs = np.log(runs[tables.columns.distance])
-    difference = logs[runs["method"] == method] - logs[runs["method"] == CLAIMED]
-    return difference.dropna().groupby(level="networks").mean()
-
-
-def _grid(tables: Tables, runs: pd.DataFrame) -> Picture:
-    methods, networks = tables.options("method"), tables.options("networks")
-    drawn, axes = figure(1.22 * len(networks) + 0.2, len(methods), len(networks))
-    for i, pair in enumerate(networks):
-        for j, method in enumerate(methods):
-            panel, cell = axes[i, j], rows_of(runs, networks=pair, method=method)
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_visible(False)
-            panel.set_title(tables.title(method) if i == 0 else "", fontsize=9)
-            panel.set_ylabel(textwrap.fill(pair, 16) if j == 0 else "", fontsize=8)
-            shown = cell[cell["run"].isin(list(tables.sheets))]
-            if not shown.empty:
-                panel.imshow(_corner(tables.sheets[shown["run"].iloc[0]]), interpolation="nearest")
-                panel.set_xlabel(_verdict(shown[:1]), fontsize=7.5, labelpad=3)
     caption = (
-        "Samples of every pair of networks (rows) trained with every method (columns), as in Figure 2 of the paper: the first "
-        "ones of the first seed, none chosen. Below them what the rule says of the run."
+        "Samples of the first seed, none chosen, as in Figure 2 of the paper: a row a method, a column a pair of networks."
     )
-    return Picture(drawn, caption)
+    grid = sample_grid(tables, caption, "networks", "method", (0.3, 0.5))
+    return Content([came, distances, likeness], [grid])
 
 
-def _corner(sheet: Image.Image, rows: int = 4, columns: int = 6) -> Image.Image:
-    """The first images of the first rows of a sheet of 6 x 10, one pixel apart."""
-    width, height = (sheet.width + 1) // 10, (sheet.height + 1) // 6
-    return sheet.crop((0, 0, columns * width - 1, rows * height - 1))
+def _matrix(tables: Tables, rows: pd.DataFrame, methods: list[str], digits: int) -> tuple[list[str], list[list[Cell]]]:
+    """Headings and body of a table with a row for each pair of networks and a column for each method."""
+    body: list[list[Cell]] = []
+    for pair in tables.options("networks"):
+        cells = (rows_of(rows, networks=pair, method=method)["value"] for method in methods)
+        body.append([pair, *(spread(values, digits) for values in cells)])
+    return ["|networks", *map(tables.title, methods)], body

@@ -1,7 +1,7 @@
 """Table 2 and Table 5 of Gulrajani et al. 2017: outcomes of training random architectures with two methods."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,7 @@ QUANTITIES = {
     "success": Quantity("1 where the score is above the minimum, else 0"),
     "alone": Quantity("1 where this method alone trains the architecture, at the threshold at which that is most frequent"),
     "thresholds": Quantity("thresholds above which this method alone trains the architecture, less those of the other"),
-    "favouring": Quantity(
-        "share of the thresholds that tell the methods apart at which this one alone trains more architectures"
-    ),
+    "favouring": Quantity("share of the thresholds that tell the methods apart at which this one alone trains more"),
 }
 MINIMUM = 3.0
 """The minimum score that nearly all runs of WGAN-GP pass in the paper."""
@@ -50,21 +48,21 @@ def measure(tables: Tables) -> Findings:
     findings, settings, pairs = Findings(QUANTITIES), tables.settings, pairs_of(tables)
     for method, other in (tables.options("method"), tables.options("method")[::-1]):
         mine, theirs = pairs.scores[method], pairs.scores[other]
-        counts = {t: statistics.counts(list(mine), list(theirs), t) for t in settings["thresholds"]}
+        counts = counts_of(pairs.scores[[method, other]], settings["thresholds"])
         worst = max(counts, key=lambda t: counts[t].only_first)
         apart = [c for c in counts.values() if c.only_first != c.only_second]
-        share = np.mean([c.only_first > c.only_second for c in apart]) if apart else np.nan
+        share = float(np.mean([c.only_first > c.only_second for c in apart])) if apart else np.nan
         findings.add("favouring", share, method=method)
         for number, score, against in zip(mine.index, mine, theirs, strict=True):
-            labels = {"method": method, "architecture": int(number)}
+            labels: dict[str, Any] = {"method": method, "architecture": int(number), "seed": 0}
             seen = "yes" if number <= settings["seen_architectures"] else "no"
             trained = "by one at least" if pairs.trains[number] else "by neither"
-            findings.add("margin", score - against, seed=0, seen=seen, trained=trained, **labels)
+            findings.add("margin", score - against, seen=seen, trained=trained, **labels)
             for name, threshold in (("primary", settings["primary_threshold"]), (f"{MINIMUM:g}", MINIMUM)):
-                findings.add("success", succeeds(score, threshold), seed=0, minimum=name, **labels)
+                findings.add("success", succeeds(score, threshold), minimum=name, **labels)
             alone = {t: int(succeeds(score, t)) - int(succeeds(against, t)) for t in counts}
-            findings.add("alone", alone[worst] > 0, seed=0, **labels)
-            findings.add("thresholds", sum(alone.values()), seed=0, **labels)
+            findings.add("alone", alone[worst] > 0, **labels)
+            findings.add("thresholds", sum(alone.values()), **labels)
     return findings
 
 
@@ -86,6 +84,12 @@ def pairs_of(tables: Tables) -> Pairs:
     return Pairs(pairs, gains.reindex(pairs.index) > TRAINED)
 
 
+def counts_of(scores: pd.DataFrame, thresholds: list[float]) -> dict[float, Counts]:
+    """Outcomes at each threshold of scores [architectures, 2], the first column's method against the second's."""
+    first, second = (list(scores[method]) for method in scores)
+    return {threshold: statistics.counts(first, second, threshold) for threshold in thresholds}
+
+
 def report(tables: Tables) -> Content:
     """Scores and successes as points and curves; outcomes at every threshold beside the paper's; factors; every architecture.
 
@@ -93,7 +97,7 @@ def report(tables: Tables) -> Content:
         WganlibError: no architecture has a result by both methods.
     """
     scores, methods = pairs_of(tables).scores, tables.options("method")
-    counts = {t: statistics.counts(*(list(scores[m]) for m in methods), t) for t in tables.settings["thresholds"]}
+    counts = counts_of(scores, tables.settings["thresholds"])
     extremes = []
     for method in methods:
         ranked = ranking(rows_of(tables.runs, method=method), tables.columns.score)
@@ -116,7 +120,7 @@ def _outcomes(tables: Tables, counts: dict[float, Counts], n: int) -> Table:
         test = statistics.mcnemar(cells.only_first, cells.only_second)
         share = None if test.share is None else Number(test.share)
         beside = paper.get(threshold, {}) if set(names) <= set(published.columns) else {}
-        body.append([Number(threshold, 1), *cells, PValue(test.p_value), share, *(beside.get(name) for name in names)])
+        body.append([Number(threshold, 1), *cells, PValue(test.p_value), share, *(_whole(beside.get(name)) for name in names)])
     primary = list(counts).index(tables.settings["primary_threshold"])
     untrained = tables.runs[tables.columns.untrained].max()
     caption = (
@@ -129,6 +133,10 @@ def _outcomes(tables: Tables, counts: dict[float, Counts], n: int) -> Table:
     heads = ["above", f"only {methods[0]}", f"only {methods[1]}", "both", "neither", "p", "share"]
     heads += ["paper: only GAN" if i == 0 else word for i, word in enumerate(("", "only WGAN-GP", "both", "neither"))]
     return Table(heads, body, caption, (primary - 1, primary), quiet=(7, 8, 9, 10))
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _factors(tables: Tables, scores: pd.DataFrame) -> Table:

@@ -23,9 +23,9 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
     for run in runs:
         # Numbered architectures are many, and stand in a table.
         numbered = isinstance(run.labels.get("architecture"), int)
-        labels = {axis: label for axis, label in run.labels.items() if not (numbered and axis in _NUMBERED)}
-        lines.setdefault(settings(run.spec, numbered), []).append(labels)
-        for axis, label in labels.items():
+        kept = {axis: label for axis, label in run.labels.items() if not (numbered and axis in _NUMBERED)}
+        lines.setdefault(settings(run.spec, numbered), []).append(kept)
+        for axis, label in kept.items():
             options.setdefault(axis, set()).add(label)
     described = []
     for text, labels in lines.items():

@@ -24,6 +24,12 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Several = Annotated[int, Field(ge=2)]
 
 
+class CifarConvergence(Part):
+    """A score whose first time is compared between methods."""
+
+    common_score: PositiveFloat
+
+
 class CifarSamples(Part):
     """Names of the data's classes, a column each."""
 
@@ -210,11 +216,9 @@ class LganTable1(Part):
 
 
 class LsunMatrix(Part):
-    """The rule of success: below a factor times the best distance of the baseline networks, not much more alike than data."""
+    """The share of the way from the untrained generator to real images that counts as success."""
 
-    baseline: str
-    distance_factor: PositiveFloat
-    similarity_margin: NonNegativeFloat
+    success: Share
 
 
 class Pilot(Part):
@@ -262,6 +266,7 @@ class WganMomentum(Part):
 
 
 SETTINGS: dict[str, type[Part]] = {
+    "cifar_convergence": CifarConvergence,
     "cifar_samples": CifarSamples,
     "closed_forms": ClosedForms,
     "dirac": Dirac,
@@ -335,7 +340,7 @@ RULES: dict[str, tuple[Callable[[Experiment], None], ...]] = {
     "cifar_samples": (_classes,),
     "language_model": (_measure("ngrams"),),
     "lgan_stability": (_option("weight", "figure_weight"),),
-    "lsun_matrix": (_option("networks", "baseline"), _measure("similarity")),
+    "lsun_matrix": (_measure("similarity"),),
     "pilot": (_grid,),
     "table2": (_pairs_of_methods,),
     "wgan_generators": (_measure("similarity"),),

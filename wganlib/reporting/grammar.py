@@ -128,7 +128,7 @@ def sample_grid(
 ) -> Picture:
     """Samples of the first seed's runs, cut from their sheets: a column an option of one axis, a row one of another.
 
-    `share`: of a sheet's width and height that is shown; `labels`: of the runs that are shown. A cell without a run stays empty.
+    `share`: of a sheet's width and height; `labels`: of the runs that are shown. A cell without a run stays empty.
     """
     runs = rows_of(tables.runs, seed=tables.runs["seed"].min(), **labels)
     across = list(dict.fromkeys(runs[columns].dropna()))

@@ -134,7 +134,7 @@ def _run(row: dict[Any, Any], tables: Tables) -> dict[str, Any]:
     labels = [tables.title(str(row[axis])) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
     c = tables.columns
     score, untrained = (float(row.get(name) or math.nan) for name in (c.score, c.untrained))
-    architecture = [f"architecture {row['architecture']}"] if isinstance(row.get("architecture"), int) else []
+    architecture = [f"no. {row['architecture']}"] if isinstance(row.get("architecture"), int) else []
     return {
         "labels": ", ".join([*architecture, *(labels or [row["group"].replace("_", " ")])]),
         "seed": str(row["seed"]),

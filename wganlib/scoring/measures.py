@@ -76,7 +76,7 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
 
 
 def _class_accuracy(samples: Samples) -> dict[str, Estimate]:
-    """Share of samples that the classifier takes for the class asked for; of classes drawn at random where none was asked for."""
+    """Share of samples that the classifier takes for the class asked for, a random one where none was."""
     assert samples.probabilities is not None
     known, count = samples.spec.shape.classes, len(samples.probabilities)
     if known is None:
