@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.reporting.content import Content, Number, Picture, rows_of
-from wganlib.reporting.grammar import Column, by_options, gain, legend_below, measured, scores
+from wganlib.reporting.content import Content, Picture, rows_of
+from wganlib.reporting.grammar import by_options, gain, legend_below, measured, scores
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {
@@ -50,21 +50,16 @@ def first_reached(x: NDArray[np.float64], y: NDArray[np.float64], level: float) 
 
 def report(tables: Tables) -> Content:
     """The two panels of the figure; rates, scores and pace of each method."""
-    specs = {method: tables.experiment.spec_of(method=method).method for method in tables.options("method")}
-
-    def rate(rows: pd.DataFrame) -> Number:
-        return Number(specs[rows["method"].iloc[0]].critic_optimizer.learning_rate, 5)
-
-    common = tables.settings["common_score"]
-    steps = Column("steps", lambda rows: specs[rows["method"].iloc[0]].critic_steps, "Steps: the critic's in an iteration.")
+    runs_ok, score, _, distance, _ = scores(tables)
+    common = f"{tables.settings['common_score']:g}"
     columns = [
-        Column("rate", rate, "Rate: the critic's."),
-        steps,
-        *scores(tables),
-        gain(tables),
+        *(runs_ok, score, distance, gain(tables)),
         measured(tables, "area", "mean score", words="Mean score: over training, by trapezoids."),
         measured(
-            tables, "examples", "log examples", words=f"Log examples: of those that the critic saw until a score of {common:g}."
+            tables,
+            "examples",
+            f"log examples to {common}",
+            words=f"Log examples to {common}: logarithm of the examples that the critic had seen at that score.",
         ),
     ]
     return Content([by_options(tables, ["method"], columns)], [_curves(tables)])

@@ -3,32 +3,34 @@
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, rows_of
-from wganlib.reporting.grammar import score_table, whole_sheets
+from wganlib.reporting.grammar import by_options, gain, over_seeds, scores, whole_sheets
 
-QUANTITIES = {"score": Quantity("score of the model whose samples are shown")}
+QUANTITIES = {"class_accuracy": Quantity("share of samples that the classifier takes for the class asked for")}
+
+
+def measure(tables: Tables) -> Findings:
+    """Of each run the classifier's accuracy on its samples; without labels, on classes drawn at random."""
+    findings = Findings(QUANTITIES)
+    for run in tables.results.to_dict("records"):
+        findings.add("class_accuracy", run["class_accuracy"], seed=run["seed"], model=run["model"])
+    return findings
 
 
 def report(tables: Tables) -> Content:
-    """Two sheets of the first seed, that of AC-GAN with a class a column, and the scores of the models that made them."""
-    findings, published = Findings(QUANTITIES), tables.published.scores["cifar_table3"]
+    """Two sheets of the first seed, that of the AC-GAN with a class a column, and the scores of all runs."""
     first = rows_of(tables.runs, seed=tables.runs["seed"].min())
     panels = []
     for model in tables.options("model"):
-        run = rows_of(first, model=model).iloc[0]
         classes = tables.settings["classes"] if model == "AC-GAN" else ()
-        panels.append((model, tables.sheets.get(run["run"]), classes))
-        if run["outcome"] != "out_of_memory":
-            findings.add("score", run[tables.columns.score], model, int(run["seed"]))
+        panels.append((model, tables.sheets.get(rows_of(first, model=model)["run"].iloc[0]), classes))
     picture = whole_sheets(
         panels,
-        "Samples of the last checkpoints of the first seed, none chosen: without labels, and by AC-GAN, where each column "
-        "holds samples of the class below it.",
+        "Samples at the end of the first seed, none chosen: without labels, and of the AC-GAN, which was asked for the class below "
+        "each column.",
     )
-    table = score_table(
-        tables,
-        ["model"],
-        f"Scores of the models that made the samples. Paper: Inception Score ({published.certainty}).",
-        lambda labels: published.of("inception_score", model=labels[0]),
-        rows=first,
+    words = (
+        "Class accuracy: of samples whose class was asked for, the share that the classifier takes for it; without labels, of "
+        "classes drawn at random."
     )
-    return Content(findings, [table], [picture])
+    accuracy = over_seeds("class_accuracy", "class accuracy", 3, words)
+    return Content([by_options(tables, ["model"], [*scores(tables), gain(tables), accuracy])], [picture])

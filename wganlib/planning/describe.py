@@ -16,41 +16,53 @@ _NUMBERED = {"architecture", *FACTORS}
 
 
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
-    """One line for all runs of equal settings, headed by the options that they stand for; none without runs."""
-    runs = list(runs)
-    lines: dict[str, list[dict[str, Label]]] = {}
-    options: dict[str, set[Label]] = {}
+    """One line for all runs of equal settings, headed by the options that they stand for; none without runs.
+
+    Networks and training have lines apart where that takes fewer, as where every network is trained by every method.
+    """
+    told = []
     for run in runs:
         # Numbered architectures are many, and stand in a table.
         numbered = isinstance(run.labels.get("architecture"), int)
         kept = {axis: label for axis, label in run.labels.items() if not (numbered and axis in _NUMBERED)}
-        lines.setdefault(settings(run.spec, numbered), []).append(kept)
-        for axis, label in kept.items():
+        told.append((_settings(run.spec, numbered), kept))
+    together = _lines((f"{networks}; {training}", labels) for (networks, training), labels in told)
+    apart = [line for part in (0, 1) for line in _lines((texts[part], labels) for texts, labels in told)]
+    return min(together, apart, key=len)
+
+
+def _lines(told: Iterable[tuple[str, dict[str, Label]]]) -> list[str]:
+    """A line for each text, headed by the options of the axes that do not have it with all."""
+    lines: dict[str, list[dict[str, Label]]] = {}
+    options: dict[str, set[Label]] = {}
+    for text, labels in told:
+        lines.setdefault(text, []).append(labels)
+        for axis, label in labels.items():
             options.setdefault(axis, set()).add(label)
     described = []
-    for text, labels in lines.items():
-        axes = dict.fromkeys(axis for one in labels for axis in one)
-        chosen = {axis: dict.fromkeys(one[axis] for one in labels if axis in one) for axis in axes}
+    for text, labelled in lines.items():
+        axes = dict.fromkeys(axis for one in labelled for axis in one)
+        chosen = {axis: dict.fromkeys(one[axis] for one in labelled if axis in one) for axis in axes}
         heads = [", ".join(map(str, result)) for axis, result in chosen.items() if set(result) != options[axis]]
         described.append(f"{'; '.join(heads)}: {text}" if heads else text)
     return described
 
 
-def settings(spec: Spec, numbered: bool = False) -> str:
-    """Networks, objective, constraint, optimisers and budget of a run; of a numbered architecture without what it decides."""
+def _settings(spec: Spec, numbered: bool) -> tuple[str, str]:
+    """Networks; objective, constraint, optimisers and budget of a run. Of a numbered architecture without what it decides."""
     net, method = spec.architecture, spec.method
     if net.family == "toy":
         units = max(1, round(net.width * net.hidden_units))
         shape = f"{net.hidden_layers} x {units} {net.nonlinearity} ({net.initialization}{', dense' if net.dense else ''})"
-        parts, generates = [f"critic {shape}"], net.generator == "mlp"
+        networks, generates = f"critic {shape}", net.generator == "mlp"
         of = "of the same form, "
     elif numbered:
-        parts, generates, of = [f"{_data(spec)}; {net.family}, width {net.width:g}"], True, ""
+        networks, generates, of = f"{_data(spec)}; {net.family}, width {net.width:g}", True, ""
     else:
         counts = [architectures.parameters(net, spec.dataset.shape, network) for network in ("generator", "critic")]
-        parts, generates = [f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters"], True
+        networks, generates = f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters", True
         of = ""
-    parts += [f"objective {method.objective}", _constraint(method.constraint)]
+    parts = [f"objective {method.objective}", _constraint(method.constraint)]
     parts.append(f"critic {_optimizer(method.critic_optimizer)}, batch {method.batch_size}")
     if generates:
         parts.append(
@@ -64,7 +76,7 @@ def settings(spec: Spec, numbered: bool = False) -> str:
     if method.generator_ema:
         parts.append(f"averaged weights (decay {method.generator_ema:g})")
     parts.append(f"{spec.generator_iterations:,} iterations")
-    return "; ".join(parts)
+    return networks, "; ".join(parts)
 
 
 def world(runs: Iterable[Spec]) -> str:

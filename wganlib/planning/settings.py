@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from wganlib.fields import Decay, NonNegativeFloat, Part, PositiveFloat, PositiveInt
+from wganlib.fields import Decay, Part, PositiveFloat, PositiveInt
 from wganlib.planning.expansion import Experiment
 
 

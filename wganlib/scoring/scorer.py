@@ -203,7 +203,7 @@ def _generators(spec: Spec, scoring: ScoringSpec, folder: Path, outcome: str, de
 
 
 class Pass(NamedTuple):
-    """What one pass over a generator's samples gives: the first, for measures, what the networks make of all, classes asked for."""
+    """What one pass over a generator's samples gives: the first, for measures, what the networks make of all, their classes."""
 
     examples: Tensor
     classified: Outputs | None
