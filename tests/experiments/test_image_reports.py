@@ -1,62 +1,424 @@
-"""Reports of image experiments from made-up tables whose answers are known."""
+"""WGAN-GP's image experiments from made-up tables whose answers are known, and the plans behind them."""
+
+import math
+from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 import pytest
-from made_up import failed, made_up, values
+from conftest import REPOSITORY
+from made_up import failed, made_up, values, verdict, with_measured
+from PIL import Image
 
-from wganlib.experiments import cifar_table3
-from wganlib.reporting.grammar import score_table
+from wganlib.experiments import cifar_convergence, cifar_samples, cifar_table3, gp_v1, lsun_matrix, lsun_samples_128
+from wganlib.planning.plan import load_plan
+from wganlib.reporting.content import Count, Spread
+from wganlib.reporting.grammar import cut, paired, whole_sheets
+from wganlib.reporting.style import pdf
+
+GP = "wgan_gp_appendix_e"
+SHIFTS = (0.0, 0.1, -0.1, 0.05, -0.05, 0.02, -0.02, 0.01)
 
 
-def test_table3_heads_the_last_checkpoint_and_names_the_best_one():
+def plan_of(name, scale="demo"):
+    return load_plan(REPOSITORY / "params", scale).experiment(name)
+
+
+def shifted(value, entry):
+    """A value that differs a little by seed, and not by the same for all options."""
+    return value + SHIFTS[(entry.spec.seed + len("".join(map(str, entry.labels.values())))) % 8]
+
+
+def test_the_interval_of_paired_differences_is_students():
+    # Of 1, 2, 3: mean 2, standard deviation 1; Student's 97.5 % quantile with two degrees of freedom is 4.30265.
+    half = 4.30265 / math.sqrt(3)
+    assert paired([1.0, 2.0, 3.0, math.nan])[:3] == pytest.approx((2.0, 2.0 - half, 2.0 + half), abs=1e-4)
+
+
+# Figure 2: seven pairs of networks, four methods. Untrained generators are 5,000 far, real images 8.8, noise 500.
+
+FAR, NEAR = 4000.0, 40.0
+
+
+def matrix(distances, scores=None, alike=None, start=5000.0):
+    """Tables by method, or by method and networks, of distances, of scores (untrained: 1.5) and of similarities."""
+
+    def pick(given, entry, otherwise):
+        method, networks = entry.labels["method"], entry.labels["networks"]
+        return (given or {}).get((method, networks), (given or {}).get(method, otherwise))
+
+    def of(entry):
+        if (distance := pick(distances, entry, NEAR)) == "diverged":
+            return failed("diverged") | {"pairwise_ssim": math.nan, "pairwise_ssim_training": math.nan}
+        near = math.exp(SHIFTS[entry.spec.seed] + math.log(distance))
+        return {
+            "frechet_classifier_distance": near,
+            "classifier_score": shifted(pick(scores, entry, 6.0), entry),
+            "pairwise_ssim": 0.2 + shifted(pick(alike, entry, 0.0), entry) / 10,
+            "pairwise_ssim_training": 0.2,
+        }
+
+    curve = lambda e: {"generator_iteration": [1, 40], "critic_loss": [0.0, -float(len(e.labels["networks"]))]}  # noqa: E731
+    tables = made_up("lsun_matrix", of, lambda e: {0: {"frechet_classifier_distance": start}}, curve)
+    return with_measured(tables, lsun_matrix.measure)
+
+
+def test_the_way_goes_from_the_untrained_generator_to_real_images():
+    tables = matrix({"dcgan": 5000.0, GP: math.sqrt(5000 * 8.8), ("lsgan", "tanh"): "diverged"})
+    measured = lsun_matrix.measure(tables)
+    whole = math.log(5000 / 8.8)
+    at = {"networks": "tanh", "seed": 1}
+    assert values(measured, "way", method="dcgan", **at) == pytest.approx([-0.1 / whole])
+    assert values(measured, "way", method=GP, **at) == pytest.approx([0.5 - 0.1 / whole])
+    assert values(measured, "way", method="lsgan", networks="tanh") == [-math.inf] * 3
+    assert values(measured, "way", method="uniform noise", **at) == pytest.approx([math.log(10) / whole])
+    assert values(measured, "way", method="held-out images", **at) == [1.0]
+    assert len(values(measured, "way", method="uniform noise")) == 21
+
+
+def test_likeness_is_measured_of_runs_that_gained():
+    measured = lsun_matrix.measure(matrix({}, {"dcgan": 2.0}, {"lsgan": 3.0}))
+    assert values(measured, "alike", method="dcgan") == []
+    assert min(values(measured, "alike", method="lsgan")) == pytest.approx(0.29)
+
+
+def test_all_seven_must_train_and_noise_must_not():
+    assert verdict("gp.fig2.gp-all", matrix({})).verdict == "holds"
+    failing = verdict("gp.fig2.gp-all", matrix({(GP, "tanh"): FAR}))
+    assert failing.verdict == "fails"
+    assert [part.says for part in failing.parts if part.verdict == "fails"] == ["tanh"]
+    # Where untrained generators are no farther than noise nearly is, the rule tells nothing of it.
+    assert [part.verdict for part in verdict("gp.fig2.gp-all", matrix({})).controls] == ["fails"]
+
+
+@pytest.mark.parametrize(("short", "method"), [("dcgan", "dcgan"), ("lsgan", "lsgan"), ("clip", "wgan")])
+def test_other_methods_failures_count_where_they_train_their_baseline(short, method):
+    worse = matrix({(method, "tanh"): FAR})
+    assert verdict(f"gp.fig2.others-fail-{short}", worse).verdict == "holds"
+    assert verdict(f"gp.fig2.others-fail-{short}", matrix({})).verdict == "fails"
+    both = verdict(f"gp.fig2.others-fail-{short}", matrix({(method, "tanh"): FAR, (GP, "tanh"): FAR}))
+    assert both.verdict == "not testable here"
+    broken = matrix({method: FAR}, {(method, "baseline DCGAN"): 1.5})
+    for claim in ("others-fail", "distance"):
+        assert verdict(f"gp.fig2.{claim}-{short}", broken).verdict == "not testable here"
+    assert verdict(f"gp.fig2.distance-{short}", matrix({method: 80.0})).verdict == "holds"
+    assert verdict(f"gp.fig2.distance-{short}", matrix({GP: 80.0})).verdict == "fails"
+
+
+def test_collapse_depth_and_structure():
+    assert verdict("gp.fig2.collapse", matrix({}, alike={("lsgan", "gated"): 3.0})).verdict == "holds"
+    assert verdict("gp.fig2.collapse", matrix({})).verdict == "fails"
+    both = matrix({}, alike={("lsgan", "gated"): 3.0, (GP, "gated"): 3.0})
+    assert verdict("gp.fig2.collapse", both).verdict == "not testable here"
+    deep = ("dcgan", "101-layer ResNet"), (GP, "101-layer ResNet")
+    assert verdict("gp.fig2.deep", matrix({}, {deep[0]: 1.5})).verdict == "holds"
+    assert verdict("gp.fig2.deep", matrix({}, {deep[0]: 1.5, deep[1]: 1.6})).verdict == "fails"
+    structure = verdict("gp.fig2.structure", matrix({}))
+    assert (structure.verdict, structure.by_rule.n) == ("holds", 2)
+    assert values(lsun_matrix.measure(matrix({})), "layers", networks="baseline DCGAN") == [5, 5]
+
+
+def test_losses_are_ranked_against_distances_over_networks():
+    # The negative loss is as long as the networks' name is, the distance falls with it.
+    names = {n: len(n) for n in plan_of("lsun_matrix").axes["networks"]}
+    assert len(set(names.values())) == 7
+    tables = matrix({(GP, name): 2000.0 / length for name, length in names.items()})
+    assert values(lsun_matrix.measure(tables), "loss_rank") == pytest.approx([-1.0] * 3)
+    assert verdict("w.sec4.scale", tables).verdict == "holds"
+    tables = matrix({(GP, name): 10.0 * length for name, length in names.items()})
+    assert verdict("w.sec4.scale", tables).verdict == "fails"
+
+
+def test_the_matrix_on_the_page():
+    tables = matrix({"dcgan": FAR, ("wgan", "tanh"): FAR})
+    came, distances, likeness = lsun_matrix.report(tables).tables
+    assert came.columns == ["|networks", "DCGAN", "LSGAN", "WGAN, clipping", "WGAN-GP", "uniform noise"]
+    assert came.rows[7] == ["succeed", Count(0, 7), Count(7, 7), Count(6, 7), Count(7, 7), Count(0, 7)]
+    assert came.rows[8] == ["the paper, by eye", None, None, None, Count(7, 7), None]
+    assert distances.rows[0][4].mean == pytest.approx(np.mean([NEAR * math.exp(s) for s in SHIFTS[:3]]))
+    assert [len(table.rows) for table in (distances, likeness)] == [7, 7]
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_matrix_gives_each_critic_the_norm_that_its_method_allows(scale):
+    entries = plan_of("lsun_matrix", scale).entries
+    assert len({entry.run for entry in entries}) == 3 * 28
+    assert len({(entry.labels["method"], entry.labels["networks"]) for entry in entries}) == 28
+    for entry in entries:
+        under_penalty = entry.spec.method.constraint.kind == "gradient_penalty"
+        expected = "none" if entry.spec.architecture.variant == "no_normalization" else "layer" if under_penalty else "batch"
+        assert entry.spec.architecture.critic_normalization == expected
+        assert under_penalty == (entry.labels["method"] == GP)
+
+
+def test_the_first_images_of_a_sheet_are_cut_out():
+    # A sheet of 6 x 10 images of 16 pixels, one pixel apart, whose grey says row and column.
+    sheet = np.full((101, 169), 255, dtype=np.uint8)
+    for row in range(6):
+        for column in range(10):
+            sheet[17 * row : 17 * row + 16, 17 * column : 17 * column + 16] = 10 * row + column
+    corner = np.array(cut(Image.fromarray(sheet), (0.3, 0.5)))
+    assert sorted(set(corner.ravel().tolist()) - {255}) == sorted(10 * r + c for r in range(3) for c in range(3))
+
+
+# Figure 3: convergence.
+
+CLIPPING, RMSPROP, ADAM, DCGAN = "weight clipping", "gradient penalty (RMSProp)", "gradient penalty (Adam)", "DCGAN"
+FINAL = {CLIPPING: 4.0, RMSPROP: 5.5, ADAM: 6.0, DCGAN: 6.1}
+
+
+def convergence(early=0.5, **final):
+    """Scores rise in one line to a share of the last at the first snapshot, and in one to the last; untrained: 1.5."""
+    last = FINAL | {{"clipping": CLIPPING, "rmsprop": RMSPROP, "adam": ADAM, "dcgan": DCGAN}[k]: v for k, v in final.items()}
+
+    def end(entry):
+        return shifted(last[entry.labels["method"]], entry)
+
+    def course(entry):
+        first, *later = entry.spec.snapshots
+        span = entry.spec.generator_iterations - first
+        shares = {i: early + (1 - early) * (i - first) / span for i in (first, *later)}
+        return {i: {"classifier_score": share * end(entry)} for i, share in shares.items()}
+
+    def seconds(entry):
+        return {"generator_iteration": np.array([entry.spec.generator_iterations]), "seconds": np.array([10.0])}
+
+    tables = made_up("cifar_convergence", lambda e: {"classifier_score": end(e)}, course, seconds)
+    return with_measured(tables, cifar_convergence.measure)
+
+
+def test_area_and_examples_by_hand():
+    measured = cifar_convergence.measure(convergence(early=0.25))
+    clipping = next(e for e in plan_of("cifar_convergence").entries if e.labels["method"] == CLIPPING and e.spec.seed == 2)
+    last = shifted(4.0, clipping)
+    first, span = clipping.spec.snapshots[0], clipping.spec.generator_iterations
+    area = (first * (1.5 + last / 4) / 2 + (span - first) * (last / 4 + last) / 2) / span
+    assert values(measured, "area", method=CLIPPING, seed=2) == pytest.approx([area])
+    dcgan = next(e for e in plan_of("cifar_convergence").entries if e.labels["method"] == DCGAN and e.spec.seed == 0)
+    last, first, span = shifted(6.1, dcgan), dcgan.spec.snapshots[0], dcgan.spec.generator_iterations
+    at = first + (span - first) * (4.0 - last / 4) / (last * 3 / 4)
+    examples = math.log(at * dcgan.spec.method.critic_steps * dcgan.spec.method.batch_size)
+    assert values(measured, "examples", method=DCGAN, seed=0) == pytest.approx([examples])
+    assert values(cifar_convergence.measure(convergence(clipping=3.0)), "examples", method=CLIPPING) == [math.inf] * 5
+
+
+def test_a_level_is_reached_between_points_at_the_first_or_never():
+    x, y = np.array([0.0, 10.0, 20.0]), np.array([1.0, 3.0, 2.0])
+    assert cifar_convergence.first_reached(x, y, 2.0) == 5.0
+    assert cifar_convergence.first_reached(x, y, 0.5) == 0.0
+    assert cifar_convergence.first_reached(x, y, 3.5) == math.inf
+
+
+def test_convergence_s_claims_hold_and_fail():
+    tables = convergence()
+    for name in ("gp.fig3.gp-clip", "gp.fig3.adam", "gp.fig3.dcgan", "gp.fig3.wall", "gp.fig3.faster-clip"):
+        said = verdict(name, tables)
+        assert (said.verdict, {c.verdict for c in said.controls}) == ("holds", {"fails"}), (name, said)
+    assert verdict("gp.fig3.gp-clip", convergence(clipping=5.5)).verdict == "fails"
+    assert verdict("gp.fig3.faster-clip", convergence(clipping=5.5)).verdict == "fails"
+    assert verdict("gp.fig3.adam", convergence(adam=5.4)).verdict == "fails"
+    assert verdict("gp.fig3.dcgan", convergence(adam=7.5)).verdict == "fails"
+
+
+def test_nothing_is_concluded_from_a_method_that_does_not_train():
+    broken = convergence(clipping=1.2)
+    for name in ("gp.fig3.gp-clip", "gp.fig3.faster-clip"):
+        said = verdict(name, broken)
+        assert said.verdict == "not testable here"
+        assert "weight clipping trains here" in said.reason
+    assert verdict("gp.fig3.adam", broken).verdict == "holds"
+    assert verdict("gp.fig3.dcgan", convergence(dcgan=1.2)).verdict == "not testable here"
+
+
+def test_seconds_are_interpolated_between_logged_iterations_from_zero():
+    history = lambda entry: {"generator_iteration": [100.0, 150.0, 600.0], "seconds": [10.0, 20.0, 110.0]}  # noqa: E731
+    snapshots = lambda e: {i: {"classifier_score": 2.0} for i in e.spec.snapshots}  # noqa: E731
+    tables = made_up("cifar_convergence", lambda e: {}, snapshots, history)
+    course = cifar_convergence.courses(tables)
+    clipping = course[(course["method"] == CLIPPING) & (course["seed"] == 0)]
+    assert list(clipping["generator_iteration"]) == [25, 50, 75, 100, 125, 150]
+    assert list(clipping["seconds"]) == pytest.approx([2.5, 5.0, 7.5, 10.0, 15.0, 20.0])
+
+
+def test_the_table_of_convergence():
+    (table,) = cifar_convergence.report(convergence(clipping=3.0)).tables
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows[CLIPPING][0] == Count(5, 5)
+    assert rows[CLIPPING][3].mean == pytest.approx(rows[CLIPPING][1].mean - 1.5)
+    assert rows[CLIPPING][-1].mean == math.inf
+
+
+def test_convergence_controls_for_the_optimiser():
+    experiment = plan_of("cifar_convergence", "paper")
+    clipping, penalty = (experiment.spec_of(method=m) for m in (CLIPPING, RMSPROP))
+    assert clipping.method.critic_optimizer == penalty.method.critic_optimizer
+    assert clipping.method.generator_optimizer == penalty.method.generator_optimizer
+    assert (clipping.architecture.critic_normalization, penalty.architecture.critic_normalization) == ("batch", "none")
+    assert (experiment.scoring.num_samples, experiment.scoring.splits) == (1000, 10)
+
+
+# Table 3, Figures 4 and 6.
+
+
+def resnets(plain, labelled, failures=()):
     def scores(entry):
-        return {"classifier_score": (6.0 if entry.labels["model"] == "unsupervised" else 7.0) + entry.spec.seed}
+        label = entry.labels["model"], entry.spec.seed
+        if label in dict(failures):
+            return failed(dict(failures)[label])
+        return {
+            "classifier_score": shifted(labelled if label[0] == "AC-GAN" else plain, entry),
+            "class_accuracy": 0.95 if label[0] == "AC-GAN" else 0.1,
+        }
 
-    def snapshots(entry):
-        return {50: {"classifier_score": 8.5 + entry.spec.seed}, 150: scores(entry)}
-
-    content = cifar_table3.report(made_up("cifar_table3", scores, snapshots))
-    assert values(content, "score", "unsupervised") == [6.0, 7.0, 8.0]
-    assert values(content, "best", "AC-GAN") == [8.5, 9.5, 10.5]
-    assert values(content, "gain") == pytest.approx([1.0, 1.0, 1.0])
-    ours, published = content.tables
-    assert ours.rows[0][:5] == ["unsupervised", "3 of 3", "7.00 ± 1.00", "0.10", "9.50 ± 1.00"]
-    assert [row[-1] for row in ours.rows] == ["7.86 ± 0.07", "8.42 ± 0.10"]
-    assert ["SGAN, with labels", "8.59 ± 0.12"] in published.rows
+    return made_up("cifar_table3", scores, lambda e: {50: {"classifier_score": 8.5}, 150: scores(e)})
 
 
-def one_failed(outcome):
-    """Of AC-GAN's runs that of seed 1 failed; the others score 7 and 9, those without labels 6, 7, 8."""
+def test_labels_help_or_make_no_difference_or_harm():
+    assert verdict("gp.t3.acgan", resnets(6.0, 7.0)).verdict == "holds"
+    assert verdict("gp.t3.acgan", resnets(6.0, 5.0)).verdict == "fails"
+    assert verdict("gp.t3.equiv", resnets(6.0, 6.0)).verdict == "holds"
+    assert verdict("gp.t3.equiv", resnets(6.0, 7.0)).verdict == "fails"
+    assert verdict("gp.t3.acgan", resnets(1.5, 7.0)).verdict == "not testable here"
+
+
+def test_table3_names_the_best_checkpoint_and_what_labels_add():
+    ours, published = cifar_table3.report(resnets(6.0, 7.0)).tables
+    plain, labelled = ours.rows
+    assert plain[0:2] == ["unsupervised", Count(6, 6)]
+    assert plain[-2] == labelled[-2] == Spread(8.5, 0.0)
+    assert plain[-1] is None
+    assert labelled[-1].effect == pytest.approx(labelled[2].mean - plain[2].mean)
+    assert ["SGAN, with labels", Spread(8.59, 0.12)] in published.rows
+
+
+def test_a_failed_resnet_and_its_pair():
+    ours = cifar_table3.report(resnets(6.0, 7.0, {("AC-GAN", 1): "diverged"})).tables[0]
+    assert ours.rows[1][1] == Count(5, 6)
+    assert ours.rows[1][4].mean == math.inf
+    ours = cifar_table3.report(resnets(6.0, 7.0, {("AC-GAN", 1): "out_of_memory"})).tables[0]
+    assert ours.rows[1][2].mean == pytest.approx(
+        7.0 + np.mean([shifted(0.0, e) for e in labelled_entries() if e.spec.seed != 1])
+    )
+
+
+def labelled_entries():
+    return [e for e in plan_of("cifar_table3").entries if e.labels["model"] == "AC-GAN"]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "plain", "word"), [(0.95, 0.1, "holds"), (0.6, 0.1, "fails"), (0.95, 0.95, "not testable here")]
+)
+def test_columns_are_of_one_class_by_the_classifier(accuracy, plain, word):
+    def scores(entry):
+        share = accuracy if entry.labels["model"] == "AC-GAN" else plain
+        return {"class_accuracy": share + 0.001 * entry.spec.seed}
+
+    tables = with_measured(made_up("cifar_samples", scores), cifar_samples.measure)
+    assert verdict("gp.fig6.columns", tables).verdict == word
+    assert cifar_samples.report(tables).tables[0].rows[1][-1].mean == pytest.approx(accuracy + 0.0025)
+
+
+def test_samples_are_those_of_the_first_seed_with_a_class_a_column(monkeypatch):
+    tables = made_up("cifar_samples", lambda e: {"class_accuracy": 0.5})
+    shown = []
+    monkeypatch.setattr(cifar_samples, "whole_sheets", lambda panels, caption: shown.append(panels) or whole_sheets(panels, ""))
+    cifar_samples.report(tables)
+    first = {e.labels["model"]: e.run for e in tables.experiment.entries if e.spec.seed == 0}
+    (panels,) = shown
+    assert [(title, list(classes)) for title, _, classes in panels] == [("unsupervised", []), ("AC-GAN", [*"0123456789"])]
+    assert all(sheet is tables.sheets[first[title]] for title, sheet, _ in panels)
+    assert {e.run for e in tables.experiment.entries} == set(plan_of("cifar_table3").run_keys)
+
+
+def test_names_of_columns_stand_below_the_middle_of_their_images():
+    picture = whole_sheets([("a", Image.new("RGB", (49, 29)), [*"0123456789"])], "")
+    (axes,) = picture.figure.axes
+    assert axes.get_xticks() == pytest.approx([2.45 + 4.9 * k for k in range(10)])
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*"0123456789"]
+
+
+def test_samples_of_the_deep_resnet_have_the_development_codes_settings():
+    content = lsun_samples_128.report(made_up("lsun_samples_128", lambda e: {"frechet_classifier_distance": 12.0}))
+    assert content.tables[0].rows[0][4].mean == 12.0
+    assert "32 × 32" in content.pictures[0].caption
+    spec = plan_of("lsun_samples_128", "paper").entries[0].spec
+    for optimizer in (spec.method.generator_optimizer, spec.method.critic_optimizer):
+        assert (optimizer.learning_rate, optimizer.beta1, optimizer.beta2) == (1e-4, 0.0, 0.9)
+        assert optimizer.decay.kind == "linear"
+    # Batch norm over 8 images in both steps.
+    assert spec.method.batch_size // spec.method.generator_sub_batches == 8
+    assert spec.method.generator_batch_size // spec.method.generator_sub_batches == 8
+
+
+# Version 1.
+
+
+def versions(**gains):
+    """Scores of 6 and what networks and beta1 add: `resnet_05=0.5`."""
 
     def scores(entry):
-        labelled = entry.labels["model"] == "AC-GAN"
-        return failed(outcome) if labelled and entry.spec.seed == 1 else {"classifier_score": 6.0 + labelled + entry.spec.seed}
+        name = f"{entry.labels['networks'].lower()}_{entry.labels['beta1'].split()[0].replace('.', '')}"
+        return {"classifier_score": shifted(6.0 + ({"resnet_09": -3.0, "dcgan_09": -3.0} | gains).get(name, 0.0), entry)}
 
-    return scores
-
-
-def test_a_diverged_run_counts_with_the_score_of_a_constant():
-    scores = one_failed("diverged")
-    content = cifar_table3.report(made_up("cifar_table3", scores, lambda e: {150: scores(e)}))
-    assert content.tables[0].rows[1][1:3] == ["2 of 3", f"{17 / 3:.2f} ± {np.std([7, 1, 9], ddof=1):.2f}"]
-    assert content.tables[0].rows[1][5] == "∞"
-    assert values(content, "gain") == [1.0, -6.0, 1.0]
-    table = score_table(made_up("cifar_table3", scores), ["model"], "Scores.")
-    # The failed run has no splits and no distance: the spread is that of the others.
-    assert table.rows[1] == ["AC-GAN", "2 of 3", "5.67 ± 4.16", "0.10", "∞", "1.0"]
+    return made_up("gp_v1", scores, lambda e: {i: {"classifier_score": 2.0} for i in e.spec.snapshots})
 
 
-def test_a_run_without_memory_and_its_pair_are_left_out():
-    scores = one_failed("out_of_memory")
-    content = cifar_table3.report(made_up("cifar_table3", scores, lambda e: {150: scores(e)}))
-    assert content.tables[0].rows[1][1:3] == ["2 of 3", "8.00 ± 1.41"]
-    assert values(content, "gain") == [1.0, 1.0]
-    assert values(content, "score", "AC-GAN") == values(content, "best", "AC-GAN") == [7.0, 9.0]
-    assert score_table(made_up("cifar_table3", scores), ["model"], "").rows[1] == [
-        "AC-GAN",
-        "2 of 3",
-        "8.00 ± 1.41",
-        "0.10",
-        "50.0 ± 0.0",
-        "1.0",
-    ]
+@pytest.mark.parametrize(("claim", "networks"), [("gp.v1.beta1", "resnet"), ("gp.v1.beta1-dcgan", "dcgan")])
+def test_beta1_makes_a_difference_or_none(claim, networks):
+    assert verdict(claim, versions()).verdict == "holds"
+    assert verdict(claim, versions(**{f"{networks}_05": 1.0})).verdict == "fails"
+    assert verdict(claim, versions(**{f"{networks}_09": 0.0})).verdict == "not testable here"
+    assert verdict(claim, versions(**{f"{networks}_0": -4.6, f"{networks}_05": -4.6})).verdict == "not testable here"
+
+
+def test_the_resnet_against_the_dcgans_networks():
+    assert verdict("gp.explore", versions(resnet_0=1.0)).verdict == "holds"
+    assert verdict("gp.explore", versions()).verdict == "fails"
+
+
+def test_versions_on_the_page():
+    table, texts = gp_v1.report(versions(resnet_05=1.0)).tables
+    rows = {(row[0], row[1]): row[2:] for row in table.rows}
+    assert list(rows) == [(n, b) for n in ("DCGAN", "ResNet") for b in ("0.5 (version 1)", "0 (version 3)", "0.9")]
+    assert rows["DCGAN", "0 (version 3)"][0] == Count(8, 8)
+    assert rows["ResNet", "0 (version 3)"][-1] is None
+    expected = rows["ResNet", "0.5 (version 1)"][1].mean - rows["ResNet", "0 (version 3)"][1].mean
+    assert rows["ResNet", "0.5 (version 1)"][-1].effect == pytest.approx(expected)
+    assert "beta1 0.5" in texts.rows[0][1]
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_versions_differ_in_beta1_alone_and_share_the_runs_of_others(scale):
+    by_seed = defaultdict(list)
+    for entry in plan_of("gp_v1", scale).entries:
+        value = entry.spec.model_dump(mode="json")
+        betas = [value["method"][f"{side}_optimizer"].pop("beta1") for side in ("generator", "critic")]
+        assert betas[0] == betas[1] == float(entry.labels["beta1"].split()[0])
+        by_seed[entry.spec.architecture.family, entry.spec.seed].append(value)
+    assert all(value == many[0] for many in by_seed.values() for value in many)
+    own = set(plan_of("gp_v1", scale).run_keys)
+    plain = {e.run for e in plan_of("cifar_table3", scale).entries if e.labels["model"] == "unsupervised" and e.spec.seed < 3}
+    assert plain <= own
+    if scale == "demo":
+        assert len(own & set(plan_of("cifar_convergence").run_keys)) == 5
+
+
+@pytest.mark.parametrize(
+    ("module", "tables"),
+    [
+        (lsun_matrix, lambda: matrix({})),
+        (cifar_convergence, convergence),
+        (cifar_table3, lambda: resnets(6.0, 7.0)),
+        (cifar_samples, lambda: made_up("cifar_samples", lambda e: {"class_accuracy": 0.5})),
+        (lsun_samples_128, lambda: made_up("lsun_samples_128", lambda e: {})),
+        (gp_v1, versions),
+    ],
+)
+def test_pictures_can_be_drawn(module, tables):
+    assert all(pdf(picture.figure) for picture in module.report(tables()).pictures)
+
+
+def test_quantities_are_those_described():
+    for tables, module in ((matrix({}), lsun_matrix), (convergence(), cifar_convergence)):
+        assert set(tables.quantities["quantity"]) == set(module.QUANTITIES)
+        assert isinstance(tables.quantities, pd.DataFrame)

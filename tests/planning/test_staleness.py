@@ -25,8 +25,8 @@ def digests(folder, name="lsun_matrix"):
     ("file", "key", "value", "tables", "report"),
     [
         (EXPERIMENT, "scales.paper.seeds", [5], False, False),
-        (EXPERIMENT, "claim", "another claim", False, True),
-        (EXPERIMENT, "settings.similarity_margin", 0.5, False, True),
+        (EXPERIMENT, "unspecified", ["something else"], False, True),
+        (EXPERIMENT, "settings.success", 0.4, False, True),
         (EXPERIMENT, "title", "Another title", True, True),
         (EXPERIMENT, "scales.demo.curve_points", 7, True, True),
         (EXPERIMENT, "scales.demo.seeds", [5], True, True),

@@ -184,7 +184,7 @@ def test_the_paper_s_plan_is_the_paper_s_protocol():
     assert len(experiment.entries) == 400
     runs = {key: plan.runs[key] for key in plan.experiment("table2").run_keys}
     assert len(runs) == 400
-    assert {e.labels["architecture"] for e in experiment.entries} == set(range(200))
+    assert {e.labels["architecture"] for e in experiment.entries} == set(range(1, 201))
     for spec in runs.values():
         gp = spec.method.objective == "wgan"
         adam = spec.method.generator_optimizer
@@ -224,7 +224,7 @@ def test_runs_of_another_experiment_come_with_its_labels_and_stand_once(tmp_path
     own, shared = (set(plan.experiment(name).run_keys) for name in ("check", "table2"))
     assert len(own & shared) == 24
     assert len(own) == 30
-    assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(24)}
+    assert {e.labels["architecture"] for e in plan.experiment("check").entries} == {"base", *range(1, 25)}
 
 
 def test_two_experiments_share_a_run(tmp_path):

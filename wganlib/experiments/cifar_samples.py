@@ -25,8 +25,8 @@ def report(tables: Tables) -> Content:
         panels.append((model, tables.sheets.get(rows_of(first, model=model)["run"].iloc[0]), classes))
     picture = whole_sheets(
         panels,
-        "Samples at the end of the first seed, none chosen: without labels, and of the AC-GAN, which was asked for the class below "
-        "each column.",
+        "Samples at the end of the first seed, none chosen: without labels, and of the AC-GAN, which was asked for the class "
+        "below each column.",
     )
     words = (
         "Class accuracy: of samples whose class was asked for, the share that the classifier takes for it; without labels, of "

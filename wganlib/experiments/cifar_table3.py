@@ -38,6 +38,7 @@ def report(tables: Tables) -> Content:
         [(c.score, c.title), (c.distance, c.distance_title)],
         "Score and distance over training; a line a seed.",
     )
+    over_time.figure.axes[1].set_yscale("log")
     return Content(
         [
             by_options(tables, ["model"], columns, rows=tables.results),
