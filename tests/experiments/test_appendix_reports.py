@@ -1,7 +1,6 @@
-"""Reports of penalty sides, ELU and the language model from made-up tables whose answers are known."""
+"""Reports of ELU and the language model from made-up tables whose answers are known."""
 
 import math
-from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,89 +8,14 @@ import pytest
 from conftest import REPOSITORY
 from made_up import failed, made_up, values
 
-from wganlib.experiments import elu, language_model, penalty_sides
+from wganlib.experiments import elu, language_model
 from wganlib.planning.plan import load_plan
-from wganlib.reporting.style import pdf
-from wganlib.spec.run import Spec
 
 
 @pytest.fixture(autouse=True)
 def figures_are_closed():
     yield
     plt.close("all")
-
-
-def one_sided(entry):
-    return entry.labels.get("penalty") == "one-sided"
-
-
-def advantage(number):
-    """Of the two-sided penalty: it wins architectures 0 to 6, loses 7 to 10 and ties 11."""
-    return 0.0 if number == 11 else 0.5 if number < 7 else -0.1 * number
-
-
-def sides(entry):
-    number = entry.labels["architecture"]
-    return {"classifier_score": 5.0 + (0.0 if one_sided(entry) else advantage(number))}
-
-
-@pytest.mark.parametrize("scale", ["demo", "paper"])
-def test_both_penalties_are_trained_alike_but_for_their_form(scale):
-    runs = load_plan(REPOSITORY / "params", scale).experiment("penalty_sides").entries
-    two = {e.labels["architecture"]: e.spec for e in runs if not one_sided(e)}
-    ones = [e for e in runs if one_sided(e)]
-    assert len(ones) == (174 if scale == "paper" else 12)
-    for entry in ones:
-        value = entry.spec.model_dump(mode="json", exclude_none=True, exclude={"numerics"})
-        assert value["method"]["constraint"].pop("form") == "one_sided"
-        value["method"]["constraint"]["form"] = "two_sided"
-        assert Spec(**_tuples(value)) == two[entry.labels["architecture"]]
-
-
-def _tuples(value):
-    return value | {"snapshots": tuple(value["snapshots"])}
-
-
-def test_wins_losses_and_ties_stand_beside_the_papers():
-    content = penalty_sides.report(made_up("penalty_sides", sides))
-    counts, tests = content.tables
-    assert [row[1:] for row in counts.rows[:4]] == [["7", "100"], ["4", "77"], ["1", "–"], ["12", "174"]]
-    # Eleven pairs without the tie: 2 * (C(11,0) + ... + C(11,4)) / 2^11.
-    p = 2 * sum(math.comb(11, k) for k in range(5)) / 2**11
-    assert values(content, "p") == pytest.approx([p])
-    assert values(content, "share") == pytest.approx([7 / 11])
-    assert values(content, "difference") == pytest.approx([(7 * 0.5 - 0.1 * (7 + 8 + 9 + 10)) / 12])
-    assert tests.rows[0] == ["sign test, exact two-sided p", f"{p:.3f}", "0.098", "0.058"]
-    assert tests.rows[2][1:] == ["10", "103", "101"]
-    assert len(content.pictures) == 1
-
-
-def test_more_architectures_of_table_2_than_pairs_are_left_out():
-    tables = made_up("penalty_sides", sides)
-    runs = tables.runs[~((tables.runs["penalty"] == "one-sided") & (tables.runs["architecture"] >= 5))]
-    pairs = penalty_sides.pairs_of(replace(tables, runs=runs))
-    assert sorted(pairs["architecture"]) == [0, 1, 2, 3, 4]
-    assert set(pairs["two_sided"] - pairs["one_sided"]) == {0.5}
-
-
-def test_a_diverged_side_loses_and_one_without_memory_leaves_its_pair_out():
-    def scores(entry):
-        number = entry.labels["architecture"]
-        if number == 0 and not one_sided(entry):
-            return failed("diverged")
-        if number == 1 and one_sided(entry):
-            return failed("out_of_memory")
-        return sides(entry)
-
-    content = penalty_sides.report(made_up("penalty_sides", scores))
-    assert [row[1] for row in content.tables[0].rows] == ["5", "5", "1", "11", "1", "0"]
-
-
-def test_without_a_pair_there_is_no_verdict_and_no_error():
-    content = penalty_sides.report(made_up("penalty_sides", lambda e: failed("out_of_memory")))
-    assert content.tables[0].rows[3][1] == "0"
-    assert values(content, "share") == []
-    assert pdf(content.pictures[0].figure)
 
 
 ELU_SCORES = {"ReLU": 5.0, "leaky ReLU": 5.5, "smooth ELU": 4.75, "ELU": 2.0, "ELU in the critic alone": 4.0}
