@@ -346,3 +346,22 @@ def test_seconds_of_a_unit_are_those_of_all_its_runs_counted_once():
 
 def test_regions_in_words():
     assert region_text(Region(high=-0.5)) == "below −0.5"
+
+
+def test_a_part_of_a_claim_may_be_of_another_quantity():
+    parts = table(
+        rows(2.0, method="gp"), rows(1.5, method="clipping"), rows(1.2, quantity="untrained", method="gp"),
+        rows(7.0, quantity="seconds", method="gp", run="a"),
+    )  # fmt: skip
+    control = {
+        "says": "the untrained generator",
+        "where": {"quantity": "untrained"},
+        "minus": {"quantity": "score", "method": "clipping"},
+    }
+    result = verdict(claim(where={"method": "gp"}, minus={"method": "clipping"}, control=control), parts)
+    assert result.by_rule.effect == pytest.approx(0.5)
+    assert [part.effect for part in result.controls] == [pytest.approx(-0.3)]
+    # Seconds are those of the runs whatever quantity is judged.
+    of_untrained = verdict(claim(where={"method": "gp", "quantity": "untrained"}), parts)
+    assert of_untrained.by_rule.effect == pytest.approx(1.2)
+    assert of_untrained.seconds == pytest.approx(7.0, abs=0.1)

@@ -54,7 +54,6 @@ def test_no_other_module_reads_settings():
         # At every scale, not at the one alone that is planned.
         ("wgan_momentum", "scales.paper.settings", {"blow_up_window": 0}, "settings at scale paper: blow_up_window"),
         ("elu", "settings", {"grid": 3}, "settings at scale demo: grid: unknown key; remove it"),
-        ("table2", "settings.main_thresholds", [1.0, 1.2], "main_thresholds must be among thresholds, found [1.0, 1.2]"),
         (
             "cifar_samples",
             "scales.demo.settings.classes",
@@ -67,7 +66,7 @@ def test_no_other_module_reads_settings():
             "7",
             "lgan_stability needs one of its axis 'weight' as",
         ),
-        ("lsun_matrix", "settings.baseline", "baseline", "lsun_matrix needs one of its axis 'networks' as settings.baseline"),
+        ("lsun_matrix", "scales.demo.scoring", {"measures": ["similarity"]}, "lsun_matrix needs scoring.snapshot_measures"),
         ("lsun_matrix", "scales.demo.scoring", {}, "lsun_matrix needs the measure 'similarity' in scoring.measures, found []"),
         ("wgan_loss_quality", "scales.demo.median_iterations", None, "wgan_loss_quality needs median_iterations"),
         ("pilot", "scales.demo.grid", None, "pilot needs a grid, and snapshots of every run"),

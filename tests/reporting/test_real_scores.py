@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from stand_in import install_stand_in
 
 from wganlib.collecting.collect import collect
+from wganlib.collecting.ledger import judge_experiment
 from wganlib.files import read_json, write_json
 from wganlib.planning.plan import load_plan
 from wganlib.reporting.report import write_report
@@ -102,6 +103,7 @@ def made(tmp_path_factory):
                     fail(results / "runs" / run, failures[run])
                 scorer.score_run(spec, how, results / "runs" / run, judge)
             tables = collect(plan, experiment, results)
+            judge_experiment(plan, experiment, results)
             pdf = write_report(experiment, plan, results, folder / "reports")
             reports[name], metrics[name] = read_json(pdf.with_suffix(".json")), read_json(tables / "metrics.json")
             texts[name] = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(pdf).pages)

@@ -22,7 +22,7 @@ from wganlib.scoring import sheets
 from wganlib.spec.scoring import ClassifierSpec
 from wganlib.streams import stream
 from wganlib.training import member, runs
-from wganlib.training.generated_samples import sample
+from wganlib.training.generated_samples import sample, sample_with_classes
 from wganlib.training.networks import build_generator
 
 GREY = DataShape("images", (1, 4, 4))
@@ -182,6 +182,19 @@ def test_the_columns_of_a_conditional_generator_are_classes(data, classes):
     assert [[int(tile.mean()) for tile in row] for row in found] == [expected] * 6
     assert sheets.class_columns(spec, 1, 12).tolist() == [*range(10), *([0, 1] if classes == 10 else [10, 11])]
     assert sheets.class_columns(make_spec(), 6, 10) is None
+
+
+def test_samples_come_with_the_classes_that_were_asked_for():
+    spec = small_spec("cifar_resnet conditional", CONSTRAINTS["two_sided"])
+    batches = list(sample_with_classes(ByClass(), spec, 70, 30, stream(0, "scoring")))
+    told = torch.cat([(images[:, 0, 0, 0] + 1) * 50 for images, _ in batches])
+    asked = torch.cat([classes for _, classes in batches])
+    assert [len(images) for images, _ in batches] == [30, 30, 10]
+    assert told.round().long().tolist() == asked.tolist()
+    assert set(asked.tolist()) == set(range(10))
+    # The same images as without their classes.
+    alone = torch.cat(list(sample(ByClass(), spec, 70, 30, stream(0, "scoring"))))
+    assert torch.equal(alone, torch.cat([images for images, _ in batches]))
 
 
 def test_a_conditional_run_is_sampled_by_classes(tmp_path, monkeypatch):

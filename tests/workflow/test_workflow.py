@@ -160,46 +160,44 @@ def check_report(folder, tables, reports):
     """Every number of a table2.json against the collected table, recomputed here."""
     report = json.loads((folder / reports / "table2.json").read_text())
     methods = ["nonsaturating_gan", "wgan_gp"]
-    thresholds = [row["threshold"] for row in report["thresholds"]]
+    outcomes, factors, architectures = (table["rows"] for table in report["tables"])
+    thresholds = [row[0]["value"] for row in outcomes]
     assert len(thresholds) == 17
     rows, expected = brute_force_table(folder / tables / "table2/runs.csv", methods, thresholds)
     published = yaml.safe_load((folder / "params/published.yaml").read_text())["outcomes"]["table2"]["rows"]
-    for row, paper in zip(report["thresholds"], published, strict=True):
-        counts, p = expected[row["threshold"]]
-        assert row["counts"] == counts
-        assert row["p_value"] == pytest.approx(p, rel=1e-9)
-        assert [row["threshold"], *row["published"]] == paper
+    for row, paper in zip(outcomes, published, strict=True):
+        counts, p = expected[row[0]["value"]]
+        assert row[1:5] == counts
+        assert row[5]["p"] == pytest.approx(p, rel=1e-9)
+        assert [row[0]["value"], *row[7:]] == paper
         discordant = counts[0] + counts[1]
-        assert row["share"] == (counts[1] / discordant if discordant else None)
-    primary = report["primary_threshold"]
-    for place, method in enumerate(methods):
-        own = [r for r in rows if r["method"] == method]
-        won = [r for r in own if float(r["classifier_score"]) > primary]
-        assert report["success"][place]["successes"] == len(won)
-        for factor, name in zip(report["factors"], FACTORS, strict=True):
-            by_level = {}
-            for r in own:
-                by_level.setdefault(r[name], []).append(float(r["classifier_score"]) > primary)
-            found = sorted((level["methods"][place]["n"], level["methods"][place]["successes"]) for level in factor["levels"])
-            assert found == sorted((len(v), sum(v)) for v in by_level.values()), factor["title"]
-        ranked = sorted(own, key=lambda r: -float(r["classifier_score"]))
-        sheets = report["samples"][place]["sheets"]
-        assert [s["architecture"] for s in sheets] == [int(ranked[0]["architecture"]) + 1, int(ranked[-1]["architecture"]) + 1]
-    best = [max(float(r["classifier_score"]) for r in rows if r["method"] == m) for m in methods]
-    assert report["best_scores"] == best
-    assert report["trained"] == [score > primary for score in best]
-    untrained = [float(r["untrained_classifier_score"]) for r in rows]
-    assert (report["untrained"]["minimum"], report["untrained"]["maximum"]) == (min(untrained), max(untrained))
-    assert report["untrained"]["median"] == pytest.approx(np.median(untrained))
-    assert report["number_of_runs"] == len(rows) == 2 * len(report["runs"])
-    outcomes = [r["outcome"] for r in rows]
-    assert report["outcomes"] == {name: outcomes.count(name) for name in set(outcomes)}
-    assert report["commits"] == sorted({r["commit"] for r in rows})
-    for line in report["runs"]:
+        assert (row[6] and row[6]["value"]) == (counts[1] / discordant if discordant else None)
+    experiment = yaml.safe_load((folder / "params/experiments/table2.yaml").read_text())
+    primary = experiment["scales"]["demo"]["settings"]["primary_threshold"]
+    shown = iter(factors)
+    for name in FACTORS:
+        if not name.startswith("generator_"):
+            continue
+        for value in FACTORS[name]:
+            row = next(shown)
+            for place, (side, method) in enumerate((s, m) for s in ("generator", "critic") for m in methods):
+                factor = name.replace("generator", side)
+                own = [r for r in rows if r["method"] == method and r[factor] == str(value)]
+                won = sum(float(r["classifier_score"]) > primary for r in own)
+                assert (row[2 + place]["cases"], row[2 + place]["of"]) == (won, len(own)), name
+    for line in architectures:
         for place, method in enumerate(methods):
-            row = next(r for r in rows if r["architecture"] == str(line["architecture"] - 1) and r["method"] == method)
-            assert line["methods"][place]["score"] == float(row["classifier_score"])
-            assert row["run"].endswith(line["methods"][place]["run"])
+            row = next(r for r in rows if r["architecture"] == str(line[0]) and r["method"] == method)
+            assert line[9 + 2 * place]["value"] == float(row["classifier_score"])
+    assert {r["architecture"] for r in rows} == {str(number) for number in range(1, len(architectures) + 1)}
+    by_key = {line["key"]: line for line in report["run_list"]}
+    assert len(by_key) == report["runs"] == len(rows)
+    for row in rows:
+        line = by_key[row["run"].rpartition("-")[2]]
+        assert line["score"] == float(row["classifier_score"])
+        assert line["below_untrained"] == (float(row["classifier_score"]) < float(row["untrained_classifier_score"]))
+        assert line["labels"].startswith(f"no. {row['architecture']},")
+    assert report["commits"] == sorted({r["commit"] for r in rows})
     return rows
 
 

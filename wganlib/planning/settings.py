@@ -331,6 +331,11 @@ def _measure(name: str) -> Callable[[Experiment], None]:
     return rule
 
 
+def _untrained(experiment: Experiment) -> None:
+    if not experiment.scoring.snapshot_measures:
+        raise ValueError("needs scoring.snapshot_measures, with which the untrained generator has a distance")
+
+
 def _medians(experiment: Experiment) -> None:
     if experiment.scale.median_iterations is None:
         raise ValueError("needs median_iterations, the window of the losses that it shows")
@@ -340,7 +345,7 @@ RULES: dict[str, tuple[Callable[[Experiment], None], ...]] = {
     "cifar_samples": (_classes,),
     "language_model": (_measure("ngrams"),),
     "lgan_stability": (_option("weight", "figure_weight"),),
-    "lsun_matrix": (_measure("similarity"),),
+    "lsun_matrix": (_measure("similarity"), _untrained),
     "pilot": (_grid,),
     "table2": (_pairs_of_methods,),
     "wgan_generators": (_measure("similarity"),),
