@@ -1,5 +1,7 @@
 """Scores of the CIFAR-10 ResNets beside the published rows (Gulrajani et al. 2017, Table 3)."""
 
+import math
+
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Quantity
 from wganlib.reporting.content import Cell, Content, Number, Spread, Table, rows_of, spread
@@ -29,8 +31,8 @@ def report(tables: Tables) -> Content:
     ]
     printed: list[list[Cell]] = []
     for row in published.rows:
-        value = row.inception_score or ()
-        printed.append([row.name, Spread(*value) if len(value) == 2 else Number(*value)])
+        value = row.inception_score or (math.nan,)
+        printed.append([row.name, Spread(value[0], value[1]) if len(value) == 2 else Number(value[0])])
     caption = f"What the paper prints, by Inception on CIFAR-10; ±: {published.spread}."
     over_time = curves(
         tables,
