@@ -29,7 +29,7 @@ def test_every_table_and_figure_exists_at_every_scale(scale):
     plan = load_plan(REPOSITORY / "params", scale)
     assert set(TARGETS) == {name for name in plan.shown() if plan.experiment(name).params.scored} | {"table1"}
     for name in plan.shown():
-        assert plan.experiment(name).params.claim, name
+        assert plan.experiment(name).params.source, name
     names = {spec.dataset.name for spec in plan.runs.values()}
     assert names == {"digits", "sklearn_texts"} if scale == "demo" else not names & {"digits", "sklearn_texts"}
 
