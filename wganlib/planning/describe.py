@@ -14,18 +14,27 @@ _NAMES = {"adam": "Adam", "rmsprop": "RMSProp", "rmsprop_tf": "RMSProp as in Ten
 
 _NUMBERED = {"architecture", *FACTORS}
 
+CONSTRAINT = "{constraint}"
+"""Stands for the constraint where runs that differ in it have one line."""
+
 
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
-    """One line for all runs of equal settings, headed by the options that they stand for; none without runs.
+    """One line for all runs whose settings are equal but for the constraint, headed by the options that they stand for.
 
     Networks and training have lines apart where that takes fewer, as where every network is trained by every method.
     """
-    told = []
+    told, constraints = [], dict[tuple[str, str], dict[str, None]]()
     for run in runs:
         # Numbered architectures are many, and stand in a table.
         numbered = isinstance(run.labels.get("architecture"), int)
         kept = {axis: label for axis, label in run.labels.items() if not (numbered and axis in _NUMBERED)}
-        told.append((_settings(run.spec, numbered), kept))
+        texts = _settings(run.spec, numbered)
+        told.append((texts, kept))
+        constraints.setdefault(texts, {})[_constraint(run.spec.method.constraint)] = None
+    told = [
+        ((networks, training.replace(CONSTRAINT, joined(constraints[networks, training]))), labels)
+        for (networks, training), labels in told
+    ]
     together = _lines((f"{networks}; {training}", labels) for (networks, training), labels in told)
     apart = [line for part in (0, 1) for line in _lines((texts[part], labels) for texts, labels in told)]
     return min(together, apart, key=len)
@@ -49,7 +58,7 @@ def _lines(told: Iterable[tuple[str, dict[str, Label]]]) -> list[str]:
 
 
 def _settings(spec: Spec, numbered: bool) -> tuple[str, str]:
-    """Networks; objective, constraint, optimisers and budget of a run. Of a numbered architecture without what it decides."""
+    """Networks; objective, place of the constraint, optimisers and budget. Of a numbered architecture without what it decides."""
     net, method = spec.architecture, spec.method
     if net.family == "toy":
         units = max(1, round(net.width * net.hidden_units))
@@ -62,7 +71,7 @@ def _settings(spec: Spec, numbered: bool) -> tuple[str, str]:
         counts = [architectures.parameters(net, spec.dataset.shape, network) for network in ("generator", "critic")]
         networks, generates = f"{_data(spec)}; {_network(spec)}, {counts[0]:,} + {counts[1]:,} parameters", True
         of = ""
-    parts = [f"objective {method.objective}", _constraint(method.constraint)]
+    parts = [f"objective {method.objective}", CONSTRAINT]
     parts.append(f"critic {_optimizer(method.critic_optimizer)}, batch {method.batch_size}")
     if generates:
         parts.append(
