@@ -58,7 +58,7 @@ def _lines(told: Iterable[tuple[str, dict[str, Label]]]) -> list[str]:
 
 
 def _settings(spec: Spec, numbered: bool) -> tuple[str, str]:
-    """Networks; objective, place of the constraint, optimisers and budget. Of a numbered architecture without what it decides."""
+    """Networks; objective, place of the constraint, optimisers, budget. Of a numbered architecture without what it decides."""
     net, method = spec.architecture, spec.method
     if net.family == "toy":
         units = max(1, round(net.width * net.hidden_units))
