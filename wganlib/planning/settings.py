@@ -147,24 +147,18 @@ class LganDual(Part):
     share: Share
 
 
-class LganFig1(Part):
-    """Samples that are measured, ranges and points of the map, and arrows drawn."""
+class LganMaps(Part):
+    """Samples that are measured, ranges and points of the map, and arrows drawn.
+
+    `apart`: how far from all real examples those lie whose directions count; `radius`: how near to one they must lead.
+    """
 
     samples: PositiveInt
     x: Range
     y: Range
     grid: Grid
     arrows: PositiveInt
-
-
-class LganFig2(Part):
-    """The same, and how near to a real example a gradient must lead."""
-
-    samples: PositiveInt
-    x: Range
-    y: Range
-    grid: Grid
-    arrows: PositiveInt
+    apart: PositiveFloat
     radius: PositiveFloat
 
 
@@ -275,10 +269,10 @@ SETTINGS: dict[str, type[Part]] = {
     "gp_v1": GpV1,
     "lgan_curves": LganCurves,
     "lgan_dual": LganDual,
-    "lgan_fig1": LganFig1,
+    "lgan_fig1": LganMaps,
     "lgan_fig12": LganFig12,
     "lgan_fig13": LganFig13,
-    "lgan_fig2": LganFig2,
+    "lgan_fig2": LganMaps,
     "lgan_fig3": LganFig3,
     "lgan_stability": LganStability,
     "lgan_table1": LganTable1,
