@@ -65,8 +65,8 @@ def measure(study: Study) -> Findings:
         for member in study.of("figure", case=case)[:2]:
             _keep(findings, member, study, f"figure/{case}/{member.seed}")
     for network in study.options("network", "appendix"):
-        if member := study.shown("appendix", network=network):
-            _keep(findings, member, study, f"appendix/{network}")
+        if shown := study.shown("appendix", network=network):
+            _keep(findings, shown, study, f"appendix/{network}")
     return findings
 
 
@@ -124,8 +124,8 @@ def report(tables: Tables) -> Content:
             critic_field(axes[i, j], tables.arrays, f"figure/{case}/{seed}", case if i == 0 else "")
         axes[i, 0].set_ylabel(f"seed {seed}")
     caption = (
-        "Critics of a least-squares GAN without Lipschitz condition: contours of their values, dark low and light high, and the "
-        "directions of their gradients at generated examples (green; arrows of equal length). Real examples: orange."
+        "Critics of a least-squares GAN without Lipschitz condition: contours of their values, dark low and light high, and "
+        "directions of their gradients at generated examples (green; equally long arrows). Real examples: orange."
     )
     networks = [name[1] for name in names if name[0] == "appendix"]
     second, panels = figure(3.2, math.ceil(len(networks) / 2), 2, sharex=True, sharey=True)
@@ -136,8 +136,8 @@ def report(tables: Tables) -> Content:
     titles = {"pointing": "lead to a real example", "cosine": "cosine with transport", "agreement": "agreement of seeds"}
     words = (
         "Lead to a real example: share of generated examples farther than "
-        f"{tables.settings['apart']} from all real ones whose gradient passes within {tables.settings['radius']} of one. Cosine "
-        "with transport: with the way that exact transport gives them. Agreement: mean cosine between two seeds' gradients. "
+        f"{tables.settings['apart']} from all real ones whose gradient passes within {tables.settings['radius']} of one. "
+        "Cosine with transport: with the way that exact transport gives them. Agreement: mean cosine of two seeds' gradients. "
         "Mean ± standard deviation over seeds or pairs of seeds. Objectives of Lipschitz GANs: the runs of Figure 2."
     )
     return Content(

@@ -1,6 +1,7 @@
 """Penalties and spectral normalisation compared on ten images against ten noise images (Zhou et al. 2019, Figure 12)."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,13 +32,13 @@ def slopes(member: Member, along: int) -> Array:
 
 
 def measure(study: Study) -> Findings:
-    """Quantities of every run, and two rows of images of the shown seed of each constraint."""
+    """Quantities of every run, and a row of images of the shown seed of each constraint."""
     findings, steps = Findings(QUANTITIES), int(study.settings["steps"])
     real, fake = supports(study.members[0])
     best = exact_optimum(study.members[0])
     for constraint in study.options("constraint"):
         for member in study.of(constraint=constraint):
-            labels = {"constraint": constraint, "seed": member.seed}
+            labels: dict[str, Any] = {"constraint": constraint, "seed": member.seed}
             for name, vectors in directions(member.run.critic, fake, real, best, member.seed).items():
                 findings.add("max_cosine", max_cosine(vectors, fake, real), direction=name, **labels)
             if constraint.startswith("maximum"):  # the others minimise another loss
@@ -47,25 +48,25 @@ def measure(study: Study) -> Findings:
             findings.add("slope", sizes.mean(), direction=GRADIENT, **labels)
             findings.add("slope_spread", sizes.std() / sizes.mean(), direction=GRADIENT, **labels)
             if member is study.shown(constraint=constraint):
-                findings.arrays[f"rows/{constraint}"] = gradient_rows(member, steps)[:2].astype(np.float32)
+                findings.arrays[f"rows/{constraint}"] = gradient_rows(member, steps)[:1].astype(np.float32)
                 findings.facts["images"] = member.run.data.notes["pairs"]
     return findings
 
 
 def report(tables: Tables) -> Content:
-    """Two rows of images a constraint; cosines beside those of directions that know less; slopes."""
+    """A row of images a constraint; cosines beside those of directions that know less; slopes."""
     shown = tables.below("rows")
-    labels = [part for name in shown for part in (name.replace(", ", ",\n").replace(" n", "\nn"), "")]
+    labels = [name.replace(", ", ",\n").replace(" n", "\nn") for name in shown]
     pictures = picture_rows(np.concatenate(list(shown.values())), labels, column_titles(int(tables.settings["steps"])))
     caption = (
-        "Two noise images under each constraint, as in Figure 3: image, gradient over its largest value, image plus increasing "
+        "A noise image under each constraint, as in Figure 3: image, gradient over its largest value, image plus increasing "
         f"multiples of the gradient, real image with the largest cosine. Real images: {tables.facts['images']}. First seed."
     )
     titles = {"max_cosine": "max cosine", "excess_loss": "excess loss", "slope": "slope", "slope_spread": "its spread"}
     words = (
         "Max cosine: largest cosine between the gradient and the way to a real image. Excess loss: above the exact optimum's, "
-        "as a share of a constant critic's. Slope along the lines that exact transport matches, and its standard deviation over "
-        "its mean. Mean ± standard deviation over seeds."
+        "as a share of a constant critic's. Slope along the lines that exact transport matches, and its standard deviation "
+        "over its mean. Mean ± standard deviation over seeds."
     )
     rows = tables.quantities[(tables.quantities["direction"] == GRADIENT) | (tables.quantities["critic"] == "trained")]
     return Content(

@@ -1,6 +1,8 @@
 """Gradients of ten noise images towards ten real images (Zhou et al. 2019, Figure 3)."""
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from wganlib.measuring.bounding import Optimum, optimum
 from wganlib.measuring.directions import gradient_rows, image_cosines, supports
 from wganlib.measuring.maps import assignment
 from wganlib.measuring.study import Findings, Member, Quantity, Study
-from wganlib.measuring.ten_images import GRADIENT, RANDOM, directions, exact_optimum, max_cosine
+from wganlib.measuring.ten_images import GRADIENT, MEAN, RANDOM, directions, exact_optimum, max_cosine
 from wganlib.reporting.content import Content, Picture
 from wganlib.reporting.grammar import quantities
 from wganlib.reporting.image_rows import column_titles, leads_picture, picture_rows
@@ -36,8 +38,8 @@ def measure(study: Study) -> Findings:
     for name in study.options("objective"):
         for member in study.of(objective=name):
             best.setdefault(name, exact_optimum(member))
-            for direction, targets in _measure(findings, member, best[name], name).items():
-                leads.setdefault((member.seed, direction), {})[name] = targets
+            for direction, led_to in _measure(findings, member, best[name], name).items():
+                leads.setdefault((member.seed, direction), {})[name] = led_to
             if "rows" not in findings.arrays:
                 findings.facts |= {"images": member.run.data.notes["pairs"], "rows": f"{name}, seed {member.seed}"}
                 findings.arrays["rows"] = gradient_rows(member, int(study.settings["steps"])).astype(np.float32)
@@ -62,7 +64,7 @@ def _measure(findings: Findings, member: Member, best: Optimum, name: str) -> di
     real, fake = supports(member)
     plan, targets = assignment(fake, real)[0], {}
     for direction, vectors in directions(member.run.critic, fake, real, best, member.seed).items():
-        labels = {"seed": member.seed, "objective": name, "direction": direction}
+        labels: dict[str, Any] = {"seed": member.seed, "objective": name, "direction": direction}
         target = targets[direction] = image_cosines(vectors, fake, real).argmax(axis=1)
         findings.add("max_cosine", max_cosine(vectors, fake, real), **labels)
         findings.add("bounded", best.bounding[np.arange(len(fake)), target].sum(), **labels)
@@ -94,8 +96,12 @@ def report(tables: Tables) -> Content:
         "bounds them at the exact optimum (bounded), that exact transport gives them (transport); so many different ones are "
         "led to (distinct). Mean ± standard deviation over seeds."
     )
+    shown = tables.quantities.copy()
+    shown.loc[shown["direction"].isin((MEAN, RANDOM)), "objective"] = "any"
+    shown = shown.drop_duplicates(["quantity", "objective", "direction", "seed"])
+    shown = shown.sort_values("objective", key=lambda column: column == "any", kind="stable")
     return Content(
-        tables=[quantities(tables, titles, ["objective", "direction"], words)],
+        tables=[quantities(replace(tables, quantities=shown), titles, ["objective", "direction"], words)],
         pictures=[
             Picture(picture_rows(rows, [""] * len(rows), column_titles(steps)), caption),
             leads_picture(tables, "objective"),

@@ -1,6 +1,7 @@
 """The free offset of the Wasserstein critic (Zhou et al. 2019, section 5.3 and Figure 6), on the toy of their Figure 2."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,8 @@ def measure(study: Study) -> Findings:
     findings = Findings(QUANTITIES)
     for objective in study.options("objective"):
         for member in study.of(objective=objective):
-            history, labels = member.run.history, {"seed": member.seed, "objective": objective}
+            history = member.run.history
+            labels: dict[str, Any] = {"seed": member.seed, "objective": objective}
             findings.arrays[f"{objective}/{member.seed}"] = np.stack(
                 [history["generator_iteration"].to_numpy(dtype=float), history["critic_on_real"], history["critic_on_fake"]]
             )
@@ -82,7 +84,7 @@ def report(tables: Tables) -> Content:
     for panel, name in zip(axes[0], names, strict=True):
         for number, (iteration, real, fake) in enumerate(tables.below(name).values()):
             first = number == 0
-            style = {"linewidth": 0.9 if first else 0.5, "alpha": 1.0 if first else 0.4}
+            style: dict[str, Any] = {"linewidth": 0.9 if first else 0.5, "alpha": 1.0 if first else 0.4}
             panel.plot(iteration, real, color=REAL, label="real" if first else None, **style)
             panel.plot(iteration, fake, color=FAKE, linestyle="--", label="generated" if first else None, **style)
         panel.set(title=f"$\\phi(x)$ = {name}", xlabel="critic iteration")
@@ -91,9 +93,9 @@ def report(tables: Tables) -> Content:
     caption = "Mean of the critic over each logged batch, real and generated; pale lines are further seeds. One scale."
     titles = {"wander": "deviation", "drift": "unexplained", "last_offset": "last offset"}
     words = (
-        "The critic's offset, half the sum of both means, in units of their gap. Deviation: standard deviation about its trend in "
-        "the last half; expected: from the draw of batches alone. Unexplained: root of the difference of their squares. Last "
-        "offset: mean over the last tenth. Mean ± standard deviation over seeds."
+        "The critic's offset, half the sum of both means, in units of their gap. Deviation: standard deviation about its trend "
+        "in the last half; expected: from the draw of batches alone. Unexplained: root of the difference of their squares. "
+        "Last offset: mean over the last tenth. Mean ± standard deviation over seeds."
     )
     return Content(
         tables=[quantities(tables, titles, ["objective"], words, digits=3, expected=["wander"])],
