@@ -131,12 +131,6 @@ class GpV1(Part):
     versions: tuple[Version, ...]
 
 
-class LganCurves(Part):
-    """Snapshots at the end over which stability is measured."""
-
-    last_snapshots: Several
-
-
 class LganDual(Part):
     """Points of the real and generated supports and of the interval; the step and the share of the perturbations."""
 
@@ -185,10 +179,9 @@ class LganFig13(Part):
 
 
 class LganStability(Part):
-    """The penalty weight of the figure, and the window of its smoothing, a share of the points."""
+    """The penalty weight of the figure."""
 
     figure_weight: str
-    smoothed_share: Share
 
 
 class LganTable1(Part):
@@ -267,7 +260,6 @@ SETTINGS: dict[str, type[Part]] = {
     "gp_fig1b": GpFig1b,
     "gp_toy_training": GpToyTraining,
     "gp_v1": GpV1,
-    "lgan_curves": LganCurves,
     "lgan_dual": LganDual,
     "lgan_fig1": LganMaps,
     "lgan_fig12": LganFig12,
