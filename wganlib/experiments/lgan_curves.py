@@ -18,7 +18,7 @@ def report(tables: Tables) -> Content:
 
 
 def _curves(tables: Tables, data: str) -> Picture:
-    """A row a score, a column a weight, one scale a row; thick lines are means over seeds, on the distance's scale of ratios."""
+    """A row a score, a column a weight, one scale a row; thick lines are means over seeds."""
     c, weights = tables.columns, tables.options("weight")
     drawn, axes = figure(5.2, len(weights), 2, sharex=True, sharey="row")
     for i, (column, title) in enumerate(((c.distance, c.distance_title), (c.score, c.title))):

@@ -66,14 +66,16 @@ def measure(tables: Tables) -> Findings:
 def report(tables: Tables) -> Content:
     """Figure 6 in units of the gap, a panel an objective and one scale; the offsets of all weights."""
     weight = str(tables.settings["figure_weight"])
+    several = ["data"] if len(tables.options("data")) > 1 else []
     titles = {"offset_size": "offset", "oscillation": "oscillation"}
     words = (
-        "The critic's offset, half the sum of its means on real and generated batches, in the last half of training. Offset: size "
-        "of its mean in units of the gap between the two means. Oscillation: logarithm of the ratio of its slow variance (means "
-        f"of {BLOCK} logged values) to its fast one (successive values); 0 without drift. Mean ± standard deviation over seeds."
+        "The critic's offset, half the sum of its means on real and generated batches, in the last half of training. Offset: "
+        "size of its mean in units of the gap between the two means. Oscillation: logarithm of the ratio of its slow variance "
+        f"(means of {BLOCK} logged values) to its fast one (successive values); 0 without drift. Mean ± standard deviation "
+        "over seeds."
     )
     return Content(
-        tables=[quantities(tables, titles, ["data", "objective", "weight"], words)],
+        tables=[quantities(tables, titles, [*several, "objective", "weight"], words)],
         pictures=[_values(tables, data, weight) for data in tables.options("data")],
     )
 

@@ -1,5 +1,6 @@
 """Objectives of Lipschitz GANs and penalties on images (Zhou et al. 2019, Table 2 and section 5.4)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from wganlib.judging.quantities import Findings, Quantity
 from wganlib.measuring.spaces import slopes
 from wganlib.methods.objectives import objective
 from wganlib.reporting.content import Content, Picture, by_labels, rows_of
-from wganlib.reporting.grammar import by_options, gain, measured, scores
+from wganlib.reporting.grammar import Column, by_options, gain, measured, over_seeds, runs_ok
 from wganlib.reporting.lipschitz_gans import histories, labels_of, last_half, log_distances
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
@@ -24,7 +25,8 @@ QUANTITIES = {
     "slope_kept": Quantity("least slope of the objective at such means, over that at 0"),
     "norm_trend": Quantity("rank correlation of the largest gradient norm with the iteration"),
 }
-MAXIMUM = "maximum (MaxGP)"
+MAXIMUM = "maximum"
+OTHERS = {"weight": "10", "penalty": MAXIMUM}
 
 
 def measure(tables: Tables) -> Findings:
@@ -50,7 +52,7 @@ def measure(tables: Tables) -> Findings:
 
 def _critic(findings: Findings, tables: Tables, row: dict[str, Any], curve: pd.DataFrame) -> None:
     labels, end = labels_of(row), last_half(curve)
-    real, fake = (end[f"critic_{name}_mean"].to_numpy(dtype=np.float64) for name in ("real", "fake"))
+    real, fake = (end[f"critic_{name}_mean"].to_numpy(dtype=np.float64, copy=True) for name in ("real", "fake"))
     findings.add("sign", (real - fake).mean() / np.abs(real - fake).mean(), seed=row["seed"], **labels)
     findings.add("largest_value", max(np.abs(real).max(), np.abs(fake).max()), seed=row["seed"], **labels)
     spec = tables.experiment.spec_of(objective=row["objective"])
@@ -67,21 +69,32 @@ def _critic(findings: Findings, tables: Tables, row: dict[str, Any], curve: pd.D
 
 def report(tables: Tables) -> Content:
     """Distances by objective, weight and penalty; the scores with what the critics did."""
-    ten = tables.runs["objective"] != "GAN"
-    runs = tables.runs.assign(
-        weight=tables.runs["weight"].where(tables.runs["weight"].notna() | ~ten, "10").fillna("–"),
-        penalty=tables.runs["penalty"].where(tables.runs["penalty"].notna() | ~ten, MAXIMUM).fillna("none"),
-    )
+    runs, shown = _whole(tables.runs), replace(tables, quantities=_whole(tables.quantities))
     several = ["data"] if runs["data"].nunique() > 1 else []
-    columns = [*scores(tables), gain(tables), measured(tables, "sign", "sign"), measured(tables, "largest_value", "values", 1)]
+    c = tables.columns
+    columns = [
+        Column("runs ok", runs_ok),
+        over_seeds(c.score, c.title),
+        over_seeds(c.distance, c.distance_title, 1),
+        gain(tables),
+        measured(shown, "sign", "sign"),
+        measured(shown, "largest_value", "values", 1),
+    ]
     words = (
         "Sign: of the critic's mean on real less that on generated examples. Values: the largest size of its means; both in "
-        "the last half of training."
+        "the last half of training. Mean ± standard deviation over seeds."
     )
     return Content(
         tables=[by_options(tables, [*several, "objective", "penalty", "weight"], columns, words, runs)],
         pictures=[_distances(tables, rows_of(runs, data=data), str(data)) for data in dict.fromkeys(runs["data"])],
     )
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with penalty and weight of all rows: objectives are compared under the maximum penalty, penalties at 10."""
+    limited = table["objective"] != "GAN"
+    weight, penalty = (table[name].where(table[name].notna() | ~limited, other) for name, other in OTHERS.items())
+    return table.assign(weight=weight.fillna("–"), penalty=penalty.fillna("none"))
 
 
 def _distances(tables: Tables, runs: pd.DataFrame, data: str) -> Picture:

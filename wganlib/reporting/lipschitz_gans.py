@@ -11,7 +11,7 @@ from wganlib.collecting.collected import Tables
 from wganlib.reporting.content import rows_of
 
 
-def labels_of(row: dict[Any, Any]) -> dict[str, str]:
+def labels_of(row: dict[Any, Any]) -> dict[str, Any]:
     """A run's labels, those that it has."""
     names = ("group", "data", "objective", "weight", "penalty")
     return {name: str(row[name]) for name in names if not (row.get(name) is None or _missing(row[name]))}
