@@ -17,10 +17,10 @@ from wganlib.reporting.lipschitz_gans import histories, labels_of, last_half, lo
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {
-    "rank": Quantity("place of an objective among all at one weight by Fréchet distance, 1 is best"),
+    "behind": Quantity("logarithm of the Fréchet distance less the median over all objectives at one weight, same seed"),
     "best_log_distance": Quantity("logarithm of the Fréchet distance at the weight of the lowest, of the same seed"),
     "moment_log_distance": Quantity("the same at the first snapshot and at the last"),
-    "sign": Quantity("mean critic on real less that on generated batches in the last half, over its mean size: 1 or −1"),
+    "gap": Quantity("mean critic on real less that on generated batches in the last half"),
     "largest_value": Quantity("largest size of the critic's mean over a batch in the last half"),
     "slope_kept": Quantity("least slope of the objective at such means, over that at 0"),
     "norm_trend": Quantity("rank correlation of the largest gradient norm with the iteration"),
@@ -30,12 +30,12 @@ OTHERS = {"weight": "10", "penalty": MAXIMUM}
 
 
 def measure(tables: Tables) -> Findings:
-    """Ranks and best weights from the runs; the critic's values, signs and norms from their histories."""
+    """Places among objectives and best weights from the runs; the critic's values, signs and norms from their histories."""
     findings, runs = Findings(QUANTITIES), log_distances(tables)
     objectives = rows_of(runs, group="objectives").assign(penalty=MAXIMUM)
     for _, rows in objectives.groupby(["data", "weight", "seed"], sort=False):
-        for row, place in zip(rows.to_dict("records"), rows["log_distance"].rank(), strict=True):
-            findings.add("rank", place, seed=row["seed"], **labels_of(row))
+        for row in rows.to_dict("records"):
+            findings.add("behind", row["log_distance"] - rows["log_distance"].median(), seed=row["seed"], **labels_of(row))
     both = pd.concat([objectives, runs[runs["penalty"].notna()].loc[lambda rows: rows["penalty"] != MAXIMUM]])
     for names, rows in both.groupby(["data", "objective", "penalty", "seed"], sort=False):
         data, name, penalty, seed = names
@@ -53,7 +53,7 @@ def measure(tables: Tables) -> Findings:
 def _critic(findings: Findings, tables: Tables, row: dict[str, Any], curve: pd.DataFrame) -> None:
     labels, end = labels_of(row), last_half(curve)
     real, fake = (end[f"critic_{name}_mean"].to_numpy(dtype=np.float64, copy=True) for name in ("real", "fake"))
-    findings.add("sign", (real - fake).mean() / np.abs(real - fake).mean(), seed=row["seed"], **labels)
+    findings.add("gap", (real - fake).mean(), seed=row["seed"], **labels)
     findings.add("largest_value", max(np.abs(real).max(), np.abs(fake).max()), seed=row["seed"], **labels)
     spec = tables.experiment.spec_of(objective=row["objective"])
     function = objective(spec.method.objective)
@@ -77,11 +77,11 @@ def report(tables: Tables) -> Content:
         over_seeds(c.score, c.title),
         over_seeds(c.distance, c.distance_title, 1),
         gain(tables),
-        measured(shown, "sign", "sign"),
+        measured(shown, "gap", "critic gap"),
         measured(shown, "largest_value", "values", 1),
     ]
     words = (
-        "Sign: of the critic's mean on real less that on generated examples. Values: the largest size of its means; both in "
+        "Critic gap: the critic's mean on real less that on generated examples. Values: the largest size of its means; both in "
         "the last half of training. Mean ± standard deviation over seeds."
     )
     return Content(

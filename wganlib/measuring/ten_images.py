@@ -41,10 +41,11 @@ def exact_optimum(member: Member) -> Optimum:
     return optimum(real, fake, method.objective, method.constraint.weight)
 
 
-def excess_loss(member: Member, best: Optimum) -> float:
+def excess_loss(member: Member, best: Optimum, scale: float = 1.0) -> float:
     """How far the loss of such a run lies above the exact optimum's, as a share of what a constant critic's, f = 0, does.
 
-    The critic's values on the images with the least constant that fits them compete under eq. 12, so it is not below 0.
+    The critic's values on the images, times `scale`, with the least constant that fits them compete under eq. 12, so that it is
+    not below 0.
     """
     method, (real, fake) = member.run.spec.method, supports(member)
     assert isinstance(method.constraint, GradientPenalty)
@@ -56,7 +57,7 @@ def excess_loss(member: Member, best: Optimum) -> float:
     def loss(f: Array, constant: float) -> float:
         return spaces.loss(row, spaces.disjoint(points), f) + weight * constant**2
 
-    f = np.concatenate([values(member.run.critic, real), values(member.run.critic, fake)])
+    f = scale * np.concatenate([values(member.run.critic, real), values(member.run.critic, fake)])
     own = loss(f, float((np.abs(f[:, None] - f) / distances).max()))
     least = loss(np.concatenate([best.on_real, best.on_fake]), best.constant)
     return (own - least) / (loss(np.zeros(len(f)), 0.0) - least)
