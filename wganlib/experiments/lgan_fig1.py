@@ -49,7 +49,8 @@ def optimum(real: float, fake: float) -> float:
 def measure(study: Study) -> Findings:
     """Of each setting all seeds; surfaces [y, x] and gradients [N, 2] of two seeds, of the appendix's networks of the first."""
     findings = Findings(QUANTITIES)
-    findings.arrays |= {n: axis(tuple(study.settings[n]), k) for n, k in zip("xy", study.settings["grid"], strict=True)}
+    width, height = study.settings["grid"]
+    findings.arrays |= {"x": axis(study.settings["x"], width), "y": axis(study.settings["y"], height)}
     settings: dict[Setting, dict[int, Member]] = {}
     for member in study.of():
         settings.setdefault(setting(member), {})[member.seed] = member
@@ -86,7 +87,7 @@ def _measure(findings: Findings, member: Member, study: Study, one: Setting) -> 
     labels, seed = one._asdict(), member.seed
     real, fake = (part.double().numpy() for part in samples(member.run, int(study.settings["samples"])))
     slopes = gradients(member.run.critic, fake)
-    apart, radius = (float(study.settings[name]) for name in ("apart", "radius"))
+    apart, radius = float(study.settings["apart"]), float(study.settings["radius"])
     findings.add("pointing", pointing(fake, slopes, real, apart, radius), seed=seed, **labels)
     # A flat critic has no direction at all: such examples count as turned away at right angles.
     cosine = float(np.nan_to_num(cosines(slopes, real[assignment(fake, real)[0]] - fake)).mean())

@@ -25,7 +25,8 @@ QUANTITIES = {
 def measure(study: Study) -> Findings:
     """Surfaces [y, x] and gradients [N, 2] of the shown seed, quantities of every seed."""
     findings = Findings(QUANTITIES)
-    x, y = (axis(tuple(study.settings[name]), n) for name, n in zip("xy", study.settings["grid"], strict=True))
+    width, height = study.settings["grid"]
+    x, y = axis(study.settings["x"], width), axis(study.settings["y"], height)
     findings.arrays |= {"x": x, "y": y}
     for objective in study.options("objective"):
         for member in study.of(objective=objective):
@@ -50,7 +51,7 @@ def _measure(findings: Findings, member: Member, study: Study, objective: str) -
         "to the mean real example": real.mean(axis=0) - fake,
         "to the nearest real example": real[cdist(fake, real).argmin(axis=1)] - fake,
     }
-    apart, radius = (float(study.settings[name]) for name in ("apart", "radius"))
+    apart, radius = float(study.settings["apart"]), float(study.settings["radius"])
     for name, direction in directions.items():
         labels: dict[str, Any] = {"seed": member.seed, "objective": objective, "direction": name}
         findings.add("pointing", pointing(fake, direction, real, apart, radius), **labels)
