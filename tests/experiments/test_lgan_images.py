@@ -112,6 +112,9 @@ def test_slopes_that_are_kept_by_hand() -> None:
     assert values(findings, "slope_kept", objective=EXP, weight="1") == pytest.approx([np.exp(-0.5)] * 5, abs=0.05)
     assert values(findings, "slope_kept", objective=SIGMOID, weight="1") == pytest.approx([2 / (1 + np.exp(0.5))] * 5, abs=0.05)
     assert values(findings, "slope_kept", objective=X, weight="1") == [1] * 5
+    # Beside zero, at 0.5 and 1.5 or at -1.5 and -0.5, it is the farther of the two means that counts.
+    aside = lgan_table2.measure(table2(gaps={SIGMOID: 1.0}, offsets={SIGMOID: 1.0}))
+    assert values(aside, "slope_kept", objective=SIGMOID, weight="1") == pytest.approx([2 / (1 + np.exp(1.5))] * 5, abs=0.05)
 
 
 FAILED = {(EXP, GP): 1.5}

@@ -86,6 +86,13 @@ def test_the_loss_above_the_optimum_is_none_at_it_and_one_of_a_constant_critic()
     assert ten_images.excess_loss(member(pairs("sqrt"), extended), best) == pytest.approx(0, abs=1e-5)
     half = ten_images.excess_loss(member(pairs("sqrt"), lambda x: extended(x) / 2), best)
     assert 0.05 < half < 0.6
+
+    def loss(scale: float) -> float:
+        # Equation 12 with x + sqrt(x^2 + 1) and weight 1.
+        sides = [g + np.sqrt(g**2 + 1) for g in (scale * best.on_fake, -scale * best.on_real)]
+        return float(sum(side.mean() for side in sides)) + (scale * best.constant) ** 2
+
+    assert half == pytest.approx((loss(0.5) - loss(1)) / (loss(0) - loss(1)), abs=1e-4)
     assert half == pytest.approx(ten_images.excess_loss(member(pairs("sqrt"), extended), best, 0.5), abs=1e-5)
 
 
