@@ -119,15 +119,31 @@ def test_noise_is_added_to_the_same_real_points_and_lines_join_them() -> None:
     assert share.max() <= 1
 
 
-def test_resultant_length() -> None:
+def test_agreement_of_directions() -> None:
     generator = np.random.default_rng(0)
     one = generator.normal(size=(1, 30, 2))
-    assert directions.resultant(np.concatenate([one, 3 * one])) == pytest.approx(1)
-    assert directions.resultant(np.concatenate([one, -one])) == pytest.approx(0, abs=1e-12)
-    angle = 2 * math.pi * generator.random((4, 20_000))
-    random = np.stack([np.cos(angle), np.sin(angle)], axis=2)
-    # The mean length of a walk of four unit steps in the plane is 1.7991 (Borwein and others, 2011).
-    assert directions.resultant(random) == pytest.approx(1.7991 / 4, abs=0.005)
+    assert directions.agreement(np.concatenate([one, 3 * one, 2 * one])) == pytest.approx(1)
+    assert directions.agreement(np.concatenate([one, -one])) == pytest.approx(-1)
+    turned = np.stack([-one[..., 1], one[..., 0]], axis=-1)
+    assert directions.agreement(np.concatenate([one, turned])) == pytest.approx(0, abs=1e-12)
+    several = generator.normal(size=(5, 40, 3))
+    unit = several / np.linalg.norm(several, axis=2, keepdims=True)
+    pairs = [(unit[i] * unit[j]).sum(axis=1).mean() for i in range(5) for j in range(i)]
+    assert directions.agreement(several) == pytest.approx(np.mean(pairs))
+    # Random directions agree in nothing, however many they are; their mean length would fall with their number.
+    for count in (2, 8):
+        assert directions.agreement(generator.normal(size=(count, 20_000, 2))) == pytest.approx(0, abs=0.02)
+
+
+def test_pointing_is_of_examples_far_from_real_ones() -> None:
+    real = np.array([[0.0, 0.0], [10.0, 0.0]])
+    fake = np.array([[5.0, 0.0], [5.0, 0.0], [5.0, 0.0], [0.05, 0.0], [5.0, 0.0]])
+    along = np.array([[1.0, 0.0], [-1.0, 0.05], [0.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    # The second passes the first real example at about 0.25; the fourth stands beside one, and the last leads nowhere.
+    assert directions.pointing(fake, along, real, 0.1, 0.3) == pytest.approx(2 / 4)
+    assert directions.pointing(fake, along, real, 0.1, 0.2) == pytest.approx(1 / 4)
+    assert directions.pointing(fake, -along, real, 0.1, 0.2) == pytest.approx(1 / 4)
+    assert math.isnan(directions.pointing(real, along[:2], real, 0.1, 0.2))
 
 
 def test_rays_begin_at_their_origins() -> None:

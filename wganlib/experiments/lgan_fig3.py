@@ -1,87 +1,109 @@
 """Gradients of ten noise images towards ten real images (Zhou et al. 2019, Figure 3)."""
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wganlib.collecting.collected import Tables
+from wganlib.measuring.bounding import Optimum, optimum
 from wganlib.measuring.directions import gradient_rows, image_cosines, supports
-from wganlib.measuring.maps import assignment, gradients
-from wganlib.measuring.study import Array, Findings, Quantity, Study
+from wganlib.measuring.maps import assignment
+from wganlib.measuring.study import Findings, Member, Quantity, Study
+from wganlib.measuring.ten_images import GRADIENT, MEAN, RANDOM, directions, exact_optimum, max_cosine
 from wganlib.reporting.content import Content, Picture
-from wganlib.reporting.image_rows import column_titles, picture_rows
-from wganlib.reporting.style import figure
+from wganlib.reporting.grammar import quantities
+from wganlib.reporting.image_rows import column_titles, leads_picture, picture_rows
 
 QUANTITIES = {
-    "max_cosine": Quantity("mean over the ten of the largest cosine between gradient and the way to a real image", "> 0.9"),
-    "least_max_cosine": Quantity("the smallest of the ten largest cosines", "> 0.9"),
-    "chance": Quantity("mean largest cosine of as many random directions"),
-    "distinct": Quantity("number of different real images that the ten gradients lead to", ">= 10"),
-    "transport": Quantity("number of the ten that lead to the real image that exact transport gives them", ">= 6"),
-    "agreement": Quantity("number of the ten that lead to the same real image with two objectives", ">= 8"),
+    "max_cosine": Quantity("mean over the ten of the largest cosine between direction and the way to a real image"),
+    "bounded": Quantity("number of the ten that lead to a real image that bounds them at the exact optimum"),
+    "transport": Quantity("number of the ten that lead to the real image that exact transport gives them"),
+    "distinct": Quantity("number of different real images that the ten lead to"),
+    "agreement": Quantity("number of the ten that lead to the same real image with two objectives"),
+    "same_bounds": Quantity("number of the ten whose bounding real images agree at the exact optima of two objectives"),
+    "kinks": Quantity(
+        "number of generated images that several real ones bound at the exact optimum, which has no gradient there"
+    ),
 }
 
 
 def measure(study: Study) -> Findings:
-    """Rows of images of the first seed of the first objective, and the cosines [10, 10] of every run."""
+    """Quantities of every run and of the exact optima; rows of images of the first seed of the first objective."""
     findings = Findings(QUANTITIES)
-    leads: dict[tuple[str, int], NDArray[np.int64]] = {}
-    for objective in study.options("objective"):
-        for member in study.of(objective=objective):
-            real, fake = supports(member)
-            result = image_cosines(gradients(member.run.critic, fake), fake, real)
-            leads[objective, member.seed] = result.argmax(axis=1)
-            _measure(findings, result, assignment(fake, real)[0], objective, member.seed)
-            if member is study.shown(objective=objective):
-                findings.arrays[f"cosines/{objective}"] = result
-                findings.facts["images"] = member.run.data.notes["pairs"]
-                findings.facts["dataset"] = member.run.spec.dataset.name
-                if "rows" not in findings.arrays:
-                    findings.facts["rows"] = {"objective": objective, "seed": member.seed}
-                    findings.arrays["rows"] = gradient_rows(member, int(study.settings["steps"])).astype(np.float32)
-                    random = np.random.default_rng(0).normal(size=fake.shape)
-                    findings.add("chance", image_cosines(random, fake, real).max(axis=1).mean())
-    for (one, seed), (other, second) in itertools.combinations(leads, 2):
-        if seed == second:
-            same = (leads[one, seed] == leads[other, seed]).sum()
-            findings.add("agreement", float(same), f"{one} and {other}", seed)
+    best: dict[str, Optimum] = {}
+    leads: dict[tuple[int, str], dict[str, NDArray[np.int64]]] = {}
+    for name in study.options("objective"):
+        for member in study.of(objective=name):
+            best.setdefault(name, exact_optimum(member))
+            for direction, led_to in _measure(findings, member, best[name], name).items():
+                leads.setdefault((member.seed, direction), {})[name] = led_to
+            if "rows" not in findings.arrays:
+                findings.facts |= {"images": member.run.data.notes["pairs"], "rows": f"{name}, seed {member.seed}"}
+                findings.arrays["rows"] = gradient_rows(member, int(study.settings["steps"])).astype(np.float32)
+                two = supports(member)[0][:2]
+                half_way = optimum(two, two.mean(axis=0, keepdims=True), member.run.spec.method.objective, 1.0)
+                findings.add("kinks", _kinks(half_way), objective=name, support="one image half way between two")
+    for (seed, direction), targets in leads.items():
+        for one, other in itertools.combinations(targets, 2):
+            same = (targets[one] == leads[seed, GRADIENT][other]).sum()
+            findings.add("agreement", same, seed=seed, one=one, other=other, direction=direction)
+    for name in best:
+        findings.add("kinks", _kinks(best[name]), objective=name, support="ten images")
+    for one, other in itertools.combinations(best, 2):
+        for order, shift in (("own", 0), ("next", 1)):
+            same = _same(best[one].bounding, np.roll(best[other].bounding, shift, axis=0), "x" in (one, other))
+            findings.add("same_bounds", same, one=one, other=other, image=order)
     return findings
 
 
-def _measure(findings: Findings, result: Array, plan: NDArray[np.int64], case: str, seed: int) -> None:
-    findings.add("max_cosine", result.max(axis=1).mean(), case, seed)
-    findings.add("least_max_cosine", result.max(axis=1).min(), case, seed)
-    findings.add("distinct", len(set(result.argmax(axis=1).tolist())), case, seed)
-    findings.add("transport", (result.argmax(axis=1) == plan).sum(), case, seed)
+def _measure(findings: Findings, member: Member, best: Optimum, name: str) -> dict[str, NDArray[np.int64]]:
+    """A run's quantities; returns the real images that gradients and random directions lead to."""
+    real, fake = supports(member)
+    plan, targets = assignment(fake, real)[0], {}
+    for direction, vectors in directions(member.run.critic, fake, real, best, member.seed).items():
+        labels: dict[str, Any] = {"seed": member.seed, "objective": name, "direction": direction}
+        target = targets[direction] = image_cosines(vectors, fake, real).argmax(axis=1)
+        findings.add("max_cosine", max_cosine(vectors, fake, real), **labels)
+        findings.add("bounded", best.bounding[np.arange(len(fake)), target].sum(), **labels)
+        findings.add("transport", (target == plan).sum(), **labels)
+        findings.add("distinct", len(set(target.tolist())), **labels)
+    return {direction: targets[direction] for direction in (GRADIENT, RANDOM)}
+
+
+def _kinks(best: Optimum) -> float:
+    return float((best.bounding.sum(axis=1) > 1).sum())
+
+
+def _same(one: NDArray[np.bool_], other: NDArray[np.bool_], linear: bool) -> float:
+    """Of how many generated images the bounding real ones agree; with x, whose optima are many, in one at least."""
+    return float((one & other).any(axis=1).sum() if linear else (one == other).all(axis=1).sum())
 
 
 def report(tables: Tables) -> Content:
-    """The rows of increments, then the cosines between gradients and ways."""
+    """The rows of increments; cosines beside those of directions that know less and of the exact optimum."""
     rows, steps = tables.arrays["rows"], int(tables.settings["steps"])
-    shown = picture_rows(rows, [""] * len(rows), column_titles(steps))
-    names = list(tables.below("cosines"))
-    drawn, axes = figure(1.9, len(names), sharey=True)
-    for panel, name in zip(axes[0], names, strict=True):
-        drawn_map = panel.imshow(tables.arrays[f"cosines/{name}"], cmap="viridis", vmin=-0.2, vmax=1)
-        panel.set(title=f"$\\phi(x)$ = {name}", xlabel="real image", xticks=range(0, 10, 3), yticks=range(0, 10, 3))
-    axes[0, 0].set_ylabel("noise image")
-    drawn.colorbar(drawn_map, ax=axes, label="cosine", shrink=0.9)
-    cosines = ", ".join(f"{tables.text('max_cosine', name, form='.2f')} ({name})" for name in names)
+    caption = (
+        "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
+        "multiples of the gradient, the last beyond the real image; the real image with the largest cosine. "
+        f"Real images: {tables.facts['images']}. Objective {tables.facts['rows']}."
+    )
+    titles = {name: name.replace("_", " ") for name in ("max_cosine", "bounded", "transport", "distinct")}
+    words = (
+        "Max cosine: largest cosine between a direction and the way to a real image. Of the ten images lead to a real one that "
+        "bounds them at the exact optimum (bounded), that exact transport gives them (transport); so many different ones are "
+        "led to (distinct). Mean ± standard deviation over seeds."
+    )
+    shown = tables.quantities.copy()
+    shown.loc[shown["direction"].isin((MEAN, RANDOM)), "objective"] = "any"
+    shown = shown.drop_duplicates(["quantity", "objective", "direction", "seed"])
+    shown = shown.sort_values("objective", key=lambda column: column == "any", kind="stable")
     return Content(
+        tables=[quantities(replace(tables, quantities=shown), titles, ["objective", "direction"], words)],
         pictures=[
-            Picture(
-                shown,
-                "Each row: a generated (noise) image x; the critic's gradient there over its largest value; x plus increasing "
-                "multiples of the gradient, the last beyond the real image; the real image to which the gradient leads "
-                f"(largest cosine). Real images: {tables.facts['images']} ({tables.facts['dataset']}). Objective "
-                f"{tables.facts['rows']['objective']}, seed {tables.facts['rows']['seed']}.",
-            ),
-            Picture(
-                drawn,
-                "Cosine between the gradient at each noise image and the way from it to each real image, first seed. Mean of "
-                f"the largest cosine of each noise image over seeds: {cosines}; random directions: "
-                f"{tables.text('chance', form='.2f')}.",
-            ),
-        ]
+            Picture(picture_rows(rows, [""] * len(rows), column_titles(steps)), caption),
+            leads_picture(tables, "objective"),
+        ],
     )

@@ -1,20 +1,35 @@
 """Where the gradients of generated examples point."""
 
+import math
+
 import numpy as np
 
 from wganlib.measuring.maps import gradients, norms
 from wganlib.measuring.study import Array, Member
 
 
-def resultant(directions: Array) -> float:
-    """Mean resultant length of unit vectors across repetitions, [repetitions, N, D], averaged over the N places.
+def agreement(directions: Array) -> float:
+    """Mean cosine between the directions of two repetitions at the same place, [repetitions, N, D], over pairs and N places.
 
-    1: the repetitions agree everywhere; about 1 / sqrt(repetitions) where directions are random. Vectors of length zero count
-    as such.
+    It is (n R^2 - 1) / (n - 1) with n repetitions and their mean resultant length R: 1 is agreement, and the mean is 0 where
+    directions are random, however many they are, while R itself falls with n. Vectors of length zero agree with none.
     """
     lengths = np.linalg.norm(directions, axis=2, keepdims=True)
     unit = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
-    return float(np.linalg.norm(unit.mean(axis=0), axis=1).mean())
+    n, squares = len(unit), (unit.mean(axis=0) ** 2).sum(axis=1)
+    return float(((n * squares - 1) / (n - 1)).mean())
+
+
+def pointing(fake: Array, directions: Array, real: Array, apart: float, radius: float) -> float:
+    """Share of generated examples [N, 2] whose ray along a direction [N, 2] passes within the radius of a real one [M, 2].
+
+    Of those alone that are farther apart from every real one; not a number where none is. A direction of length zero leads
+    nowhere.
+    """
+    far = np.linalg.norm(real[None] - fake[:, None], axis=2).min(axis=1) > apart
+    with np.errstate(invalid="ignore"):
+        missed, _ = rays(fake[far], directions[far], real)
+    return float((missed.min(axis=1) < radius).mean()) if far.any() else math.nan
 
 
 def rays(origins: Array, directions: Array, targets: Array) -> tuple[Array, Array]:

@@ -137,12 +137,6 @@ class GpV1(Part):
     versions: tuple[Version, ...]
 
 
-class LganCurves(Part):
-    """Snapshots at the end over which stability is measured."""
-
-    last_snapshots: Several
-
-
 class LganDual(Part):
     """Points of the real and generated supports and of the interval; the step and the share of the perturbations."""
 
@@ -153,24 +147,18 @@ class LganDual(Part):
     share: Share
 
 
-class LganFig1(Part):
-    """Samples that are measured, ranges and points of the map, and arrows drawn."""
+class LganMaps(Part):
+    """Samples that are measured, ranges and points of the map, and arrows drawn.
+
+    `apart`: how far from all real examples those lie whose directions count; `radius`: how near to one they must lead.
+    """
 
     samples: PositiveInt
     x: Range
     y: Range
     grid: Grid
     arrows: PositiveInt
-
-
-class LganFig2(Part):
-    """The same, and how near to a real example a gradient must lead."""
-
-    samples: PositiveInt
-    x: Range
-    y: Range
-    grid: Grid
-    arrows: PositiveInt
+    apart: PositiveFloat
     radius: PositiveFloat
 
 
@@ -197,10 +185,9 @@ class LganFig13(Part):
 
 
 class LganStability(Part):
-    """The penalty weight of the figure, and the window of its smoothing, a share of the points."""
+    """The penalty weight of the figure."""
 
     figure_weight: str
-    smoothed_share: Share
 
 
 class LganTable1(Part):
@@ -274,12 +261,11 @@ SETTINGS: dict[str, type[Part]] = {
     "gp_fig1b": GpFig1b,
     "gp_toy_training": GpToyTraining,
     "gp_v1": GpV1,
-    "lgan_curves": LganCurves,
     "lgan_dual": LganDual,
-    "lgan_fig1": LganFig1,
+    "lgan_fig1": LganMaps,
     "lgan_fig12": LganFig12,
     "lgan_fig13": LganFig13,
-    "lgan_fig2": LganFig2,
+    "lgan_fig2": LganMaps,
     "lgan_fig3": LganFig3,
     "lgan_stability": LganStability,
     "lgan_table1": LganTable1,

@@ -1,9 +1,8 @@
-"""What the reports on Lipschitz GANs' runs on images share: which runs, and the penalty weight of each objective.
+"""What the experiments on Lipschitz GANs' runs on images share."""
 
-Zhou et al. 2019 show each objective at the weight of its best result (Table 2).
-"""
-
-from typing import Any, NamedTuple
+import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,33 +10,31 @@ import pandas as pd
 from wganlib.collecting.collected import Tables
 from wganlib.reporting.content import rows_of
 
-WASSERSTEIN = "x"
-STRICTLY_CONVEX = ("exp x", "−log σ(−x)", "x + √(x² + 1)", "(x + 1)²")
-"""Objectives whose critic loss is strictly convex, so that the optimal critic has no free offset; x and the hinge are not."""
+
+def labels_of(row: dict[Any, Any]) -> dict[str, Any]:
+    """A run's labels, those that it has."""
+    names = ("group", "data", "objective", "weight", "penalty")
+    return {name: str(row[name]) for name in names if not (row.get(name) is None or _missing(row[name]))}
 
 
-class Choice(NamedTuple):
-    """A penalty weight, and the runs that it was chosen by."""
-
-    weight: str
-    distance: float
-    """Mean final distance over seeds."""
+def _missing(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
-def trained(tables: Tables, **labels: Any) -> pd.DataFrame:
-    """The runs of Table 2 with these labels that have a result; the penalties' comparison is left out."""
-    return rows_of(tables.results, group="objectives", **labels)
+def histories(tables: Tables, table: pd.DataFrame) -> Iterator[tuple[dict[Any, Any], pd.DataFrame]]:
+    """Each run that ended, with its rows of the snapshots or of the curves in order; without those that have none."""
+    for run in rows_of(tables.runs, outcome="ok").to_dict("records"):
+        rows = rows_of(table, run=run["run"], group=run["group"]) if len(table) else table
+        if len(rows):
+            yield run, rows.sort_values("generator_iteration")
 
 
-def chosen(tables: Tables, data: str, objective: str, without: int | None = None) -> Choice | None:
-    """The penalty weight of the lowest mean final distance over seeds; one with a run that diverged is not chosen.
+def log_distances(tables: Tables) -> pd.DataFrame:
+    """The runs that have a result, those that diverged among them, with the logarithm of their distance."""
+    distance = tables.results[tables.columns.distance].astype(float)
+    return tables.results.assign(log_distance=np.log(distance))
 
-    `without`: a seed that has no part in the choice. None where at every weight a run diverged, or no run has a result.
-    """
-    choices = []
-    for weight in tables.options("weight"):
-        rows = trained(tables, data=data, objective=objective, weight=weight)
-        distance = float(rows[rows["seed"] != without][tables.columns.distance].mean())
-        if np.isfinite(distance):
-            choices.append(Choice(weight, distance))
-    return min(choices, key=lambda choice: choice.distance, default=None)
+
+def last_half(curve: pd.DataFrame) -> pd.DataFrame:
+    """The last half of a run's logged iterations, which are in order."""
+    return curve.iloc[len(curve) // 2 :]

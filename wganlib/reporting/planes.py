@@ -16,11 +16,6 @@ def contours(axes: Any, x: Array, y: Array, map_: Array, levels: int = 12) -> No
         axes.contour(x, y, map_, levels=levels, cmap="viridis", linewidths=0.7)
 
 
-def heat(axes: Any, x: Array, y: Array, map_: Array) -> Any:
-    """A surface [len(y), len(x)] in colour, rasterised."""
-    return axes.pcolormesh(x, y, map_, cmap="viridis", shading="nearest", rasterized=True)
-
-
 def points(axes: Any, real: Array | None, fake: Array | None, size: float = 2.0) -> None:
     """Real examples [N, 2] as orange dots, generated ones as green crosses."""
     if fake is not None:
@@ -29,11 +24,22 @@ def points(axes: Any, real: Array | None, fake: Array | None, size: float = 2.0)
         axes.scatter(*real.T, s=size, c=REAL, linewidths=0, alpha=0.8, rasterized=True)
 
 
-def arrows(axes: Any, at: Array, directions: Array, length: float, colour: str = "black") -> None:
-    """Arrows [N, 2] of one length in the axes' units, whose directions alone count."""
-    norms = np.linalg.norm(directions, axis=1, keepdims=True)
-    unit = np.divide(directions, norms, out=np.zeros_like(directions), where=norms > 0)
-    axes.quiver(*at.T, *(length * unit).T, angles="xy", scale_units="xy", scale=1, width=0.003, color=colour, rasterized=True)
+def critic_field(axes: Any, arrays: dict[str, Array], name: str, title: str = "", length: float = 0.3) -> None:
+    """A critic over the plane: contours, real and generated examples, and arrows of one length along its gradients.
+
+    `arrays`: axes `x` and `y`, and below `name`: surface [len(y), len(x)], real and fake [N, 2], gradient [K, 2] at [K, 2]. A
+    panel without them stays empty.
+    """
+    x, y = arrays["x"], arrays["y"]
+    if f"{name}/surface" in arrays:
+        contours(axes, x, y, arrays[f"{name}/surface"])
+        points(axes, arrays[f"{name}/real"], arrays[f"{name}/fake"], size=1.5)
+        gradient = arrays[f"{name}/gradient"]
+        norms = np.linalg.norm(gradient, axis=1, keepdims=True)
+        unit = np.divide(gradient, norms, out=np.zeros_like(gradient), where=norms > 0)
+        style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.005, "headwidth": 5, "headlength": 5}
+        axes.quiver(*arrays[f"{name}/at"].T, *(length * unit).T, color="black", rasterized=True, **style)
+    plane(axes, (x[0], x[-1]), (y[0], y[-1]), title)
 
 
 def plane(axes: Any, x: tuple[float, float], y: tuple[float, float], title: str = "") -> None:
