@@ -5,7 +5,7 @@ import numpy as np
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.reporting.content import Content, Picture
-from wganlib.reporting.grammar import by_options, gain, legend_below, measured, sample_grid, scores
+from wganlib.reporting.grammar import by_options, gain, legend_below, quantities, sample_grid, scores
 from wganlib.reporting.style import DASHES, PALETTE, figure
 
 QUANTITIES = {"slope": Quantity("slope of the logarithm of the Fréchet distance over that of the critic's steps")}
@@ -27,14 +27,10 @@ def measure(tables: Tables) -> Findings:
 
 def report(tables: Tables) -> Content:
     """Distances by steps and by width of the critic; scores; samples."""
-    slope = measured(
-        tables, "slope", "slope", words="Slope: of the logarithm of the distance over that of the critic's steps, a seed each."
-    )
-    listed = []
-    for axis in AXES:
-        rows = tables.runs.dropna(subset=axis)
-        columns = [*scores(tables), gain(tables), *([slope] if axis == "critic_steps" else [])]
-        listed.append(by_options(tables, ["method", axis], columns, "All with the same generator iterations.", rows))
+    columns, caption = [*scores(tables), gain(tables)], "All with the same generator iterations."
+    listed = [by_options(tables, ["method", axis], columns, caption, tables.runs.dropna(subset=axis)) for axis in AXES]
+    slopes = "Slope of the logarithm of the distance over that of the critic's steps: below 0 where more steps help."
+    listed.append(quantities(tables, {"slope": "slope"}, ["method"], slopes))
     samples = "Samples of the last generators by the width of the critic, first seed, not chosen."
     return Content(listed, [_figure(tables), sample_grid(tables, samples, "critic_width", "method", group="widths")])
 

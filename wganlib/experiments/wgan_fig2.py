@@ -27,7 +27,7 @@ QUANTITIES = {
     "error": Quantity("largest |D − D*| where the sum of the densities is above 0.001"),
     "separation": Quantity("D at the real mean less D at the generated one"),
     "accuracy": Quantity("accuracy of the discriminator as a share of the best possible one"),
-    "vanishing": Quantity("slope of the logarithm of the generator's gradient over that of the steps of the critic"),
+    "vanishing": Quantity("two lines: slope of the logarithm of the generator's gradient over that of the critic's steps"),
 }
 
 
@@ -47,11 +47,11 @@ def accuracy(x: Array, logits: Array) -> float:
     return float((real[logits > 0].sum() / real.sum() + fake[logits <= 0].sum() / fake.sum()) / 2)
 
 
-def generator_gradients(x: Array, logits: Array, slopes: Array) -> dict[str, float]:
-    """By the generator's loss the size of its derivative by the place of the generated Gaussian, at points x [n] as above."""
-    fake, d = norm.pdf(x, FAKE_MEAN), sigmoid(logits)
+def generator_gradients(logits: Array, slopes: Array) -> dict[str, float]:
+    """By the generator's loss the size of its derivative by a common shift of generated points, at which these are [n]."""
+    d = sigmoid(logits)
     weights = {"log(1 − D)": d, "−log D": 1 - d, "WGAN": np.ones_like(d)}
-    return {loss: abs(float((fake * w * slopes).sum() / fake.sum())) for loss, w in weights.items()}
+    return {loss: abs(float((weight * slopes).mean())) for loss, weight in weights.items()}
 
 
 def measure(study: Study) -> Findings:
@@ -61,9 +61,10 @@ def measure(study: Study) -> Findings:
     findings.arrays |= {"x": x, "optimum": optimum(x), "real": norm.pdf(x, REAL_MEAN), "fake": norm.pdf(x, FAKE_MEAN)}
     for member in study.of("critics"):
         _curve(findings, member, x)
-    seeds = sorted({member.seed for member in study.members})
-    for seed in seeds:
-        _training(findings, [member for member in study.of() if member.seed == seed], seed)
+    for member in (*study.of("critics", method="discriminator"), *study.of("early")):
+        _accuracy(findings, member)
+    for seed in sorted({member.seed for member in study.of("lines")}):
+        _vanishing(findings, [member for member in study.of("lines") if member.seed == seed], seed)
     return findings
 
 
@@ -88,29 +89,32 @@ def _curve(findings: Findings, member: Member, x: Array) -> None:
     findings.add("slope_ratio", between.max() / between.min() if between.min() else np.inf, **labels)
 
 
-def _training(findings: Findings, members: list[Member], seed: int) -> None:
-    """One seed's discriminators by the steps that they trained: how well they tell, and the gradient that they give."""
-    x = axis((REAL_MEAN - 6, FAKE_MEAN + 6), 4001)
-    course: dict[tuple[str, int], float] = {}
+def _accuracy(findings: Findings, member: Member) -> None:
+    """Of a discriminator, and of the one that it was before a whole training."""
+    x, steps = axis((REAL_MEAN - 6, FAKE_MEAN + 6), 4001), member.labels.get("steps", ALL)
+    networks = {steps: member.run.critic}
+    if steps == ALL:
+        networks["none"] = build_critic(member.run.spec, stream(member.seed, "init"))
+    for name, network in networks.items():
+        share = accuracy(x, values(network, x[:, None])) / BAYES
+        findings.add("accuracy", share, seed=member.seed, method="discriminator", steps=name)
+
+
+def _vanishing(findings: Findings, members: list[Member], seed: int) -> None:
+    """On two lines, which share no point: the gradient by the place of the generated one after more steps of the critic."""
+    course: dict[str, list[tuple[int, float]]] = {}
     for member in members:
-        method, steps = member.labels["method"], member.labels.get("steps", ALL)
-        logits, slopes = values(member.run.critic, x[:, None]), gradients(member.run.critic, x[:, None])[:, 0]
-        given, count = generator_gradients(x, logits, slopes), member.run.spec.generator_iterations
-        if method == "discriminator":
-            findings.add("accuracy", accuracy(x, logits) / BAYES, seed=seed, method=method, steps=steps)
-            course |= {(loss, count): given[loss] for loss in ("log(1 − D)", "−log D")}
-        if method == "discriminator" and steps == ALL:
-            untrained = build_critic(member.run.spec, stream(seed, "init"))
-            findings.add("accuracy", accuracy(x, values(untrained, x[:, None])) / BAYES, seed=seed, method=method, steps="none")
-        if method == "clipping":
-            course["WGAN", count] = given["WGAN"]
-    for loss in dict.fromkeys(loss for loss, _ in course):
-        counts, sizes = np.array(sorted((n, size) for (name, n), size in course.items() if name == loss)).T
-        findings.arrays[f"course {loss}/{seed}"] = np.stack([counts, sizes])
-        if len(counts) > 1:
-            with np.errstate(divide="ignore"):
-                slope = np.polyfit(np.log(counts), np.log(sizes), 1)[0] if sizes.all() else -np.inf
-            findings.add("vanishing", slope, seed=seed, loss=loss)
+        offset = member.run.spec.dataset.offset
+        points = np.stack([np.full(200, offset), axis((0.0, 1.0), 200)], axis=1)
+        given = generator_gradients(values(member.run.critic, points), gradients(member.run.critic, points)[:, 0])
+        for loss in ("log(1 − D)", "−log D") if member.labels["method"] == "discriminator" else ("WGAN",):
+            course.setdefault(loss, []).append((member.run.spec.generator_iterations, given[loss]))
+    for loss, pairs in course.items():
+        steps, sizes = np.array(sorted(pairs)).T
+        findings.arrays[f"course {loss}/{seed}"] = np.stack([steps, sizes])
+        # A gradient that is 0 has vanished for good.
+        slope = np.polyfit(np.log(steps), np.log(sizes), 1)[0] if sizes.all() else -np.inf
+        findings.add("vanishing", slope, seed=seed, loss=loss)
 
 
 TITLES = {"discriminator": "GAN discriminator", "clipping": "WGAN critic, clipped", "penalty": "WGAN critic, penalty"}
@@ -138,7 +142,8 @@ def report(tables: Tables) -> Content:
                 tables,
                 {"vanishing": "slope"},
                 ["loss"],
-                "Slope of the logarithm of the generator's gradient over that of the critic's steps, by the generator's loss.",
+                "Two parallel lines: slope of the logarithm of the generator's gradient over that of the critic's steps, by "
+                "the generator's loss.",
             ),
         ],
         pictures=[_figure(tables)],
@@ -172,6 +177,6 @@ def _figure(tables: Tables) -> Picture:
         drawn,
         "Left: the trained discriminator and critics, the densities, and the optimum D* = p_r / (p_r + p_g); a critic's scale "
         "and offset mean nothing and are taken out. Middle: sizes of their slopes, each over its largest. Dotted: the "
-        "generated mean. Right: size of the gradient that the generator gets after so many steps of the critic, over the "
-        "first. Pale lines: further seeds.",
+        "generated mean. Right: two parallel lines, size of the gradient that the generated one gets after so many steps "
+        "of the critic, over the first. Pale lines: further seeds.",
     )

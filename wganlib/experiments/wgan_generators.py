@@ -73,7 +73,9 @@ def report(tables: Tables) -> Content:
     tables = dataclasses.replace(tables, runs=ordered)
     words = "More alike: similarity of pairs of samples less that of training images, 0 for a generator as varied as the data."
     dropped = "Dropped: share of the classes of which there is less than a quarter of what is due."
-    sizes = Column("parameters", lambda rows: parameters(tables.experiment, rows["generator"].iloc[0]), "Of the generator.")
+    sizes = Column(
+        "parameters", lambda rows: parameters(tables.experiment, rows["generator"].iloc[0]), "Parameters: of the generator."
+    )
     columns = [
         *scores(tables),
         gain(tables),

@@ -79,10 +79,10 @@ def spearman(first: Array, second: Array) -> float:
 
 
 def partial(first: Array, second: Array, given: Array) -> float:
-    """Spearman's correlation of two [n] given a third; not a number where the third says all of one of them."""
+    """Spearman's correlation of two [n] given a third; where that says all of one of them, nothing is left: 0."""
     r, a, b = spearman(first, second), spearman(first, given), spearman(second, given)
     room = (1 - a**2) * (1 - b**2)
-    return (r - a * b) / math.sqrt(room) if room > 1e-12 else math.nan
+    return (r - a * b) / math.sqrt(room) if room > 1e-12 or math.isnan(room) else 0.0
 
 
 def labelled(tables: Tables) -> pd.DataFrame:
@@ -196,8 +196,8 @@ def report(tables: Tables) -> Content:
     axes, rows = ["generator", "method", "rates"], labelled(tables)
     words = (
         "Rank correlation over checkpoints with the distance: of the loss, of the clock (minus the iteration); beyond clock: "
-        "of the loss, with the clock's part taken out of both; other seed's: the same of another seed's loss. Estimate: median "
-        "over the last fifth of training; its rise: less that over the first fifth, of WGAN as a share of it. Rise of cost: of "
+        "of the loss, with the clock's part taken out of both; other seed's: the same of another seed's loss. Rise of the "
+        "estimate: median over the last fifth of training less that over the first, of WGAN as a share of it. Rise of cost: of "
         "the generator's, last quarter less first."
     )
     columns = [
@@ -205,8 +205,7 @@ def report(tables: Tables) -> Content:
         measured(tables, "correlation", "clock", **own | {"loss": "the clock"}),
         measured(tables, "beyond_time", "beyond clock", **own),
         measured(tables, "beyond_time", "other seed's", **own | {"loss": "another seed's"}),
-        measured(tables, "estimate_end", "estimate", 4),
-        measured(tables, "rise", "its rise"),
+        measured(tables, "rise", "rise of estimate"),
         measured(tables, "cost", "rise of cost", 3),
     ]
     return Content(
