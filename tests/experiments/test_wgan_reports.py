@@ -40,8 +40,10 @@ def values(tables, module, quantity, **labels):
 
 
 def verdicts(tables, module):
-    """Of every claim of the experiment."""
+    """Of every claim of the experiment; seeds differ a little, as equal values have no spread to go by."""
     table = pd.concat([scores(tables.runs, tables.columns), module.measure(tables).frame()], ignore_index=True)
+    seeds = table["seed"].notna() & (table["quantity"] != "blow_ups")
+    table["value"] += np.random.default_rng(0).normal(0, 1e-6, len(table)) * seeds
     params = tables.experiment.params
     return {name: judge(claim, params.gates, table, "demo").verdict for name, claim in params.claims.items()}
 
@@ -78,10 +80,11 @@ def qualities(as_paper, change=None, **more):
 
     def of(entry):
         given = profile(entry, as_paper)
-        return given | change(entry, given) if change else given
+        given |= change(entry, given) if change else {}
+        return given
 
     def ends(entry):
-        return {"frechet_classifier_distance": of(entry)["distance"][-1], "classifier_score": 4.0}
+        return {"frechet_classifier_distance": of(entry)["distance"][-1], "classifier_score": 4.0 + 0.01 * entry.spec.seed}
 
     def moments(entry):
         given = of(entry)
@@ -133,7 +136,7 @@ def test_a_loss_that_is_a_clock_says_nothing_beyond_time_and_its_correlation_is_
 
     found = verdicts(qualities(True, clock), wgan_loss_quality)
     assert found["w.fig3.corr-dcgan"] == found["w.fig3.corr-mlp"] == "not testable here"
-    assert found["w.fig3.beyond-time"] == "fails"
+    assert found["w.fig3.beyond-time"] == "undecided"
 
 
 def test_a_generator_that_never_moves_again_is_no_failed_training():
@@ -174,7 +177,7 @@ def test_what_losses_say_by_hand():
     distances = profile(tables.experiment.entries[1], True)["distance"]
     first = {"method": WGAN, "generator": "DCGAN", "rates": "usual"}
     by_name = {
-        "untrained": math.log(5000),
+        "end": math.log(distances[-1]),
         "fall": math.log(distances[0] / distances[-1]),
         "moved": 0.2 * 8,  # from rank 9 to rank 1
         "improvement": (distances[6] - distances[9]) / math.sqrt(18),
@@ -267,10 +270,10 @@ def test_what_is_measured_of_generators():
     of = {"method": WGAN, "generator": "DCGAN"}
     assert values(tables, wgan_generators, "nearer", **of)[0] == pytest.approx(math.log(5000 / 50))
     assert values(tables, wgan_generators, "dropped", method=GAN) == pytest.approx([0.2] * 15)
-    assert values(tables, wgan_generators, "alike", trained="yes", settled="yes", **of) == pytest.approx([0.02] * 5)
-    assert values(tables, wgan_generators, "alike", trained="no", method=GAN, generator="MLP") == pytest.approx([0.75] * 5)
+    assert values(tables, wgan_generators, "alike_trained", **of) == pytest.approx([0.02] * 5)
+    assert values(tables, wgan_generators, "alike", method=GAN, generator="MLP") == pytest.approx([0.75] * 5)
     tables.snapshots.loc[tables.snapshots["generator_iteration"] == 600, "pairwise_ssim"] = 0.3
-    assert values(tables, wgan_generators, "alike", settled="yes", **of) == []
+    assert values(tables, wgan_generators, "alike_trained", **of) == []
 
 
 def test_parameters_of_the_paper_s_generators():

@@ -17,6 +17,8 @@ from wganlib.training.networks import build_critic
 REAL_MEAN, FAKE_MEAN = 0.0, 5.0
 BAYES = float(norm.cdf((FAKE_MEAN - REAL_MEAN) / 2))
 """Accuracy of the best discriminator."""
+UNTRAINED = 20
+"""Untrained discriminators whose mean accuracy is taken."""
 ALL = "100 %"
 """The whole training, as an option of `steps`."""
 
@@ -90,13 +92,14 @@ def _curve(findings: Findings, member: Member, x: Array) -> None:
 
 
 def _accuracy(findings: Findings, member: Member) -> None:
-    """Of a discriminator, and of the one that it was before a whole training."""
+    """Of a discriminator, and of untrained ones of its form, the mean: one alone may tell the Gaussians by chance."""
     x, steps = axis((REAL_MEAN - 6, FAKE_MEAN + 6), 4001), member.labels.get("steps", ALL)
-    networks = {steps: member.run.critic}
+    networks: dict[str, list[Any]] = {steps: [member.run.critic]}
     if steps == ALL:
-        networks["none"] = build_critic(member.run.spec, stream(member.seed, "init"))
-    for name, network in networks.items():
-        share = accuracy(x, values(network, x[:, None])) / BAYES
+        initial = stream(member.seed, "init")
+        networks["none"] = [build_critic(member.run.spec, initial) for _ in range(UNTRAINED)]
+    for name, several in networks.items():
+        share = np.mean([accuracy(x, values(network, x[:, None])) for network in several]) / BAYES
         findings.add("accuracy", share, seed=member.seed, method="discriminator", steps=name)
 
 

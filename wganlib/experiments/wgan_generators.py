@@ -30,6 +30,7 @@ TRAINED, SETTLED = 2.0, 0.05
 QUANTITIES = {
     "nearer": Quantity("logarithm of the untrained generator's Fréchet distance less that of the trained one"),
     "alike": Quantity("similarity of pairs of samples less that of training images"),
+    "alike_trained": Quantity("the same of generators that are trained and whose similarity is settled"),
     "dropped": Quantity("share of the classes of which there is less than a quarter of what is due"),
     "parameters": Quantity("parameters of the DCGAN over those of a generator"),
 }
@@ -54,11 +55,12 @@ def measure(tables: Tables) -> Findings:
                 findings.add("nearer", np.log(untrained[c.distance].iloc[0]) - np.log(run[c.distance]), **labels)
         if "kept_classes" in run:
             findings.add("dropped", 1 - run["kept_classes"], **labels)
-        trained = "yes" if run[c.score] - run[c.untrained] > TRAINED else "no"
         for name in (name for name in SIMILARITIES if not math.isnan(run.get(f"{name}_training") or math.nan)):
             earlier = moments[name][moments["generator_iteration"] <= 0.6 * tables.iterations(run["run"])]
-            settled = "yes" if len(earlier) and earlier.iloc[-1] - run[name] < SETTLED else "no"
-            findings.add("alike", run[name] - run[f"{name}_training"], trained=trained, settled=settled, **labels)
+            settled = len(earlier) > 0 and earlier.iloc[-1] - run[name] < SETTLED
+            counts = settled and run[c.score] - run[c.untrained] > TRAINED
+            for quantity in ("alike", "alike_trained") if counts else ("alike",):
+                findings.add(quantity, run[name] - run[f"{name}_training"], **labels)
     for generator in (name for name in (CONSTANT, MLP) if name in tables.options("generator")):
         for networks, data in (("the paper's", PAPER), ("as trained", None)):
             ratio = parameters(tables.experiment, DCGAN, data) / parameters(tables.experiment, generator, data)

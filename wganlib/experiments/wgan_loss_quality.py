@@ -29,10 +29,13 @@ QUANTITIES = {
     "improvement": Quantity("fall of the Fréchet distance over the last half, in standard errors"),
     "moved": Quantity("largest step of its logarithm from a checkpoint to the next in the first half"),
     "fall": Quantity("fall of its logarithm from the first checkpoint to the last"),
-    "untrained": Quantity("its logarithm for the untrained generator"),
+    "end": Quantity("its logarithm at the end"),
     "correlation": Quantity("rank correlation over checkpoints of a loss with a measure of quality"),
     "beyond_time": Quantity("the same, with what the number of the iteration says taken out of both"),
-    "ordered": Quantity("share of checkpoints at which the generator with the higher estimate has the worse samples"),
+    "ordered": Quantity(
+        "difference of two generators' estimates over the sum of their sizes, above 0 where the worse samples' is higher: mean "
+        "over checkpoints"
+    ),
 }
 
 
@@ -143,7 +146,7 @@ def _distances(x: Course, distance: str, error: str) -> dict[str, float]:
     times, logs = x.moments["generator_iteration"].to_numpy(float), np.log(x.moments[distance].to_numpy(float))
     half, last = (x.moments.iloc[int(np.abs(times - share * x.total).argmin())] for share in (0.5, 1))
     return {
-        "untrained": logs[0],
+        "end": logs[-1],
         "fall": logs[1] - logs[-1],
         "moved": np.abs(np.diff(logs[(times > 0) & (times <= x.total / 2)])).max(initial=0),
         "improvement": (half[distance] - last[distance]) / (math.hypot(half[error], last[error]) or math.nan),
@@ -169,12 +172,13 @@ def _correlations(findings: Findings, x: Course, following: Course, qualities: d
 
 
 def ordered(first: Course, second: Course, distance: str) -> float:
-    """Share of common checkpoints at which the run with the higher estimate has the larger distance; not a number of none."""
+    """How much higher the estimate of the run with the larger distance is, relative to both: mean over common checkpoints."""
     both = first.moments.merge(second.moments, on="generator_iteration")
     both = both[both["generator_iteration"] > 0]
-    losses = first.at(both["generator_iteration"]) - second.at(both["generator_iteration"])
-    right = np.sign(losses) == np.sign(both[f"{distance}_x"] - both[f"{distance}_y"])
-    return float(right.mean()) if np.isfinite(losses).all() else math.nan
+    a, b = (x.at(both["generator_iteration"]) for x in (first, second))
+    size = np.abs(a) + np.abs(b)
+    relative = (a - b) / np.where(size == 0, 1.0, size)
+    return float((relative * np.sign(both[f"{distance}_x"] - both[f"{distance}_y"])).mean(skipna=False))
 
 
 def report(tables: Tables) -> Content:
