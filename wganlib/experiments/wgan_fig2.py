@@ -99,7 +99,7 @@ def _accuracy(findings: Findings, member: Member) -> None:
         initial = stream(member.seed, "init")
         networks["none"] = [build_critic(member.run.spec, initial) for _ in range(UNTRAINED)]
     for name, several in networks.items():
-        share = np.mean([accuracy(x, values(network, x[:, None])) for network in several]) / BAYES
+        share = float(np.mean([accuracy(x, values(network, x[:, None])) for network in several])) / BAYES
         findings.add("accuracy", share, seed=member.seed, method="discriminator", steps=name)
 
 
