@@ -161,3 +161,19 @@ def test_spread_is_over_seeds_and_an_infinite_value_leaves_none():
     assert mean_sd([1.0, float("inf")]) == "∞"
     assert mean_sd([-float("inf"), float("inf")]) == "–"
     assert list(finite([None, 1, float("nan"), 2.5])) == [1.0, 2.5]
+
+
+def test_samples_by_stage_are_kept_of_runs_with_snapshots_alone(tmp_path):
+    plan = load_plan(REPOSITORY / "params", "demo")
+    for name, staged in (("wgan_loss_quality", True), ("wgan_momentum", False)):
+        experiment = plan.experiment(name)
+        rows = pd.DataFrame([{"run": e.run, "seed": e.spec.seed} for e in experiment.entries])
+        for run in rows["run"]:
+            (tmp_path / "runs" / run).mkdir(parents=True, exist_ok=True)
+            for shade, picture in ((10, "samples"), (200, "progress")):
+                Image.new("L", (4, 4), shade).save(tmp_path / "runs" / run / f"{picture}.png")
+        first = [e.run for e in experiment.entries if e.spec.seed == 0]
+        pictures = dict(_sheets(rows, experiment, tmp_path))
+        kinds = ("sheets", "stages") if staged else ("sheets",)
+        assert set(pictures) == {f"{kind}/{run}" for kind in kinds for run in first}
+        assert {int(p.max()) for key, p in pictures.items() if key.startswith("stages")} == ({200} if staged else set())

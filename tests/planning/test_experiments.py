@@ -17,7 +17,7 @@ from wganlib.planning.plan import load_plan
 TARGETS = [
     *("table1", "table2", "lsun_matrix", "lsun_samples_128", "cifar_convergence", "cifar_table3", "cifar_samples"),
     *("penalty_sides", "elu", "language_model", "negative_critic_loss", "mnist_overfitting", "gp_v1"),
-    *("wgan_loss_quality", "wgan_generators", "wgan_momentum"),
+    *("wgan_loss_quality", "wgan_generators", "wgan_momentum", "wgan_critics"),
     *("lgan_table2", "lgan_curves", "lgan_samples", "lgan_stability"),
 ]
 BUDGET = 5400.0

@@ -48,9 +48,9 @@ def test_no_other_module_reads_settings():
         ),
         ("lgan_fig1", "settings.x", [2.0, -2.0], "settings at scale demo: x: must increase, found [2.0, -2.0]"),
         ("lgan_table1", "settings.boxes", [], "settings at scale demo: boxes"),
-        ("wgan_momentum", "scales.demo.settings", {"blow_up_windw": 50}, "settings at scale demo: blow_up_windw: unknown key"),
+        ("wgan_momentum", "scales.demo.settings", {"beginnig": 0.5}, "settings at scale demo: beginnig: unknown key"),
         # At every scale, not at the one alone that is planned.
-        ("wgan_momentum", "scales.paper.settings", {"blow_up_window": 0}, "settings at scale paper: blow_up_window"),
+        ("wgan_momentum", "scales.paper.settings", {"beginning": 1.0}, "settings at scale paper: beginning"),
         ("elu", "settings", {"grid": 3}, "settings at scale demo: grid: unknown key; remove it"),
         (
             "cifar_samples",

@@ -103,8 +103,14 @@ def test_mode_coverage_by_hand():
     assert found.classes.value == pytest.approx(2 / 3)
     assert found.divergence.value == pytest.approx(0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.25))
     assert found.divergence.standard_error > 0
+    # Of three classes that the data have, the first two have at least a quarter of their share.
+    assert found.kept.value == pytest.approx(2 / 3)
+    few = scores.mode_coverage(np.eye(2)[[0] * 7 + [1]], np.full(2, 0.5), 2, np.random.default_rng(0))
+    assert (few.kept.value, few.classes.value) == (1.0, 1.0)  # one of eight is just a quarter of four
+    fewer = scores.mode_coverage(np.eye(2)[[0] * 8 + [1]], np.full(2, 0.5), 2, np.random.default_rng(0))
+    assert (fewer.kept.value, fewer.classes.value) == (0.5, 1.0)
     full = scores.mode_coverage(np.eye(3)[[0, 1, 2] * 50], np.full(3, 1 / 3), 20, np.random.default_rng(0))
-    assert full.classes == (1.0, 0.0, 150)
+    assert full.classes == full.kept == (1.0, 0.0, 150)
     assert full.divergence.value == pytest.approx(0, abs=1e-12)
 
 
@@ -261,7 +267,7 @@ def trained(tmp_path_factory):
 
 def test_a_run_is_measured_with_errors_and_counts(trained):
     spec, folder, classifier = trained
-    names = ("kernel_distance", "similarity", "coverage")
+    names = ("kernel_distance", "similarity", "coverage", "transport")
     how = ScoringSpec(network="classifier", num_samples=200, splits=2, measures=names)
     scoring.score_run(spec, how, folder, classifier)
     found = json.loads((folder / "scores.json").read_text())["measures"]
@@ -271,13 +277,17 @@ def test_a_run_is_measured_with_errors_and_counts(trained):
         "pairwise_ssim_training",
         "mode_coverage",
         "mode_divergence",
+        "kept_classes",
+        "transport_cost",
     }
     assert {name for name in found if not name.endswith("_training")} <= set(WORST)
     for value in found.values():
         assert value.keys() == {"value", "standard_error", "num_samples"}
         assert value["num_samples"] in (100, 200)
     assert 0 < found["pairwise_ssim"]["value"] < 1
-    assert 0 < found["mode_coverage"]["value"] <= 1
+    assert 0 < found["kept_classes"]["value"] <= found["mode_coverage"]["value"] <= 1
+    # Two images in [-1, 1] are at most twice the root of their pixels apart.
+    assert 0 < found["transport_cost"]["value"] < 2 * math.sqrt(math.prod(spec.dataset.shape.shape))
     assert found["kernel_classifier_distance"]["value"] > 0
 
 

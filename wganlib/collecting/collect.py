@@ -43,8 +43,8 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
 
     Writes `runs.csv` (labels, scores as they count, provenance), `snapshots.csv`, `curves.csv`, `quantities.csv` (what its
     module measures), `metrics.json`, `facts.json` (scores of real data, generated lines, facts of the measurement),
-    `arrays.npz` (sheets of samples under `sheets/<run>`, arrays of the measurement) and `runs.html`, on which every run can be
-    opened.
+    `arrays.npz` (samples under `sheets/<run>` and by stage under `stages/<run>`, arrays of the measurement) and `runs.html`, on
+    which every run can be opened.
 
     Raises:
         WganlibError: a run's files are missing, damaged, or another spec's, or all runs that are to be measured failed.
@@ -185,18 +185,26 @@ def _real(plan: Plan, experiment: Experiment, results: Path) -> dict[str, Any]:
 
 
 def _sheets(table: pd.DataFrame, experiment: Experiment, results: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Sheets of samples [height, width, 3]: of random architectures each method's best and worst, else all shown."""
+    """Sheets of samples [height, width, 3], and samples by stage of runs with snapshots.
+
+    Of random architectures each method's best and worst, else all shown.
+    """
     names = shown(table)
     if experiment.scale.architectures is not None:
         score = experiment.scoring.columns.score
         ranked = [ranking(table[table["method"] == method], score) for method in experiment.methods]
         names = [str(rows["run"].iloc[index]) for rows in ranked if len(rows) for index in (0, -1)]
     for name in names:
-        path = results / "runs" / name / "samples.png"
-        try:
-            yield f"sheets/{name}", np.asarray(Image.open(path).convert("RGB"))
-        except OSError as error:
-            raise WganlibError(f"{path}: not readable ({error}); score the run again") from None
+        yield f"sheets/{name}", _picture(results / "runs" / name / "samples.png")
+        if next(entry for entry in experiment.entries if entry.run == name).spec.snapshots:
+            yield f"stages/{name}", _picture(results / "runs" / name / "progress.png")
+
+
+def _picture(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(Image.open(path).convert("RGB"))
+    except OSError as error:
+        raise WganlibError(f"{path}: not readable ({error}); score the run again") from None
 
 
 def _packed(arrays: dict[str, NDArray[Any]]) -> bytes:

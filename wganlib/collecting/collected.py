@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from wganlib.planning.experiment import Partial
 from wganlib.planning.params import MethodParams, Published
 from wganlib.planning.plan import Plan
 
-SHEETS = "sheets/"
+SHEETS, STAGES = "sheets/", "stages/"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Tables:
     """Sheets of samples by run, of the first seed."""
     methods: dict[str, MethodParams]
     published: Published
+    stages: dict[str, Image.Image] = field(default_factory=dict)
+    """Samples by stage of those that have snapshots: a row for the untrained generator, for each snapshot, for the end."""
 
     @property
     def settings(self) -> Partial:
@@ -113,11 +115,16 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         lines=facts.pop("lines", {}),
         facts=facts,
         quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"], text),
-        sheets={name.removeprefix(SHEETS): Image.fromarray(v) for name, v in arrays.items() if name.startswith(SHEETS)},
-        arrays={name: value for name, value in arrays.items() if not name.startswith(SHEETS)},
+        sheets=_pictures(arrays, SHEETS),
+        stages=_pictures(arrays, STAGES),
+        arrays={name: value for name, value in arrays.items() if not name.startswith((SHEETS, STAGES))},
         methods=plan.methods,
         published=plan.published,
     )
+
+
+def _pictures(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, Image.Image]:
+    return {name.removeprefix(prefix): Image.fromarray(v) for name, v in arrays.items() if name.startswith(prefix)}
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

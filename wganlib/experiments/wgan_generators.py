@@ -1,5 +1,6 @@
 """Three generators trained by WGAN and by GAN with the DCGAN critic (Arjovsky et al. 2017, Figures 5 to 7)."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,12 +11,11 @@ from wganlib.collecting.collected import Tables
 from wganlib.datasets import DataShape
 from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.expansion import Experiment
-from wganlib.reporting.content import Content, Table, mean, mean_sd, number, rows_of
-from wganlib.reporting.grammar import sample_grid, score_table, with_references
+from wganlib.reporting.content import Content, rows_of
+from wganlib.reporting.grammar import Column, by_options, gain, measured, sample_grid, scores
 
-WGAN = "wgan_2017"
 DCGAN, CONSTANT, MLP = "DCGAN", "no batch norm, constant filters", "MLP"
-FIGURES = {DCGAN: "5", CONSTANT: "6", MLP: "7"}
+FIGURES = {DCGAN: 5, CONSTANT: 6, MLP: 7}
 """The paper's figure of each generator."""
 
 PAPER = DataShape("images", (3, 64, 64))
@@ -24,28 +24,16 @@ PAPER = DataShape("images", (3, 64, 64))
 SIMILARITIES = ("pairwise_ssim", "pairwise_ms_ssim_3_scales")
 """Columns of the similarity of pairs of images, by the size of the images."""
 
+TRAINED, SETTLED = 2.0, 0.05
+"""A generator is trained by so many points of score above its untrained self; its similarity is settled if it falls less."""
+
 QUANTITIES = {
-    "learnt": Quantity("WGAN: Fréchet distance as a share of the untrained generator's", "< 0.5", ours=True),
-    "diverse": Quantity("WGAN: similarity of pairs of samples minus that of real images", "< 0.05", ours=True),
-    "ratio": Quantity("Fréchet distance of GAN over that of WGAN, same generator without batch norm and seed", ">= 2"),
-    "collapse": Quantity("MLP: similarity of pairs of GAN's samples minus that of WGAN's, same seed", "> 0.05", ours=True),
-    "collapse_data": Quantity("MLP: similarity of pairs of GAN's samples minus that of real images", "> 0.05", ours=True),
-    "parameters": Quantity("parameters of a generator over those of the DCGAN (expected: at 64 × 64 and full width)"),
+    "nearer": Quantity("logarithm of the untrained generator's Fréchet distance less that of the trained one"),
+    "alike": Quantity("similarity of pairs of samples less that of training images"),
+    "alike_trained": Quantity("the same of generators that are trained and whose similarity is settled"),
+    "dropped": Quantity("share of the classes of which there is less than a quarter of what is due"),
+    "parameters": Quantity("parameters of the DCGAN over those of a generator"),
 }
-
-
-def similarity_column(runs: pd.DataFrame) -> str:
-    """The column of the similarity of pairs that these runs have.
-
-    >>> similarity_column(pd.DataFrame({"pairwise_ssim": [0.1]}))
-    'pairwise_ssim'
-    """
-    return next((name for name in SIMILARITIES if name in runs and runs[name].notna().any()), SIMILARITIES[0])
-
-
-def similarity_title(column: str) -> str:
-    """Its name in words."""
-    return "SSIM" if column == SIMILARITIES[0] else "MS-SSIM (3 scales)"
 
 
 def parameters(experiment: Experiment, generator: str, data: DataShape | None = None) -> int:
@@ -55,112 +43,58 @@ def parameters(experiment: Experiment, generator: str, data: DataShape | None = 
     return architectures.parameters(architecture, data or spec.dataset.shape, "generator")
 
 
-def _values(tables: Tables, generator: str, method: str, column: str) -> dict[int, float]:
-    """A column of those runs of a cell that have a result, by seed."""
-    runs = tables.results
-    runs = runs.assign(value=(runs[column] if column in runs else pd.Series(np.nan, index=runs.index)).astype(float))
-    if column.endswith("_training"):
-        runs = with_references(runs, ["value"])
-    rows = rows_of(runs, generator=generator, method=method)
-    return dict(zip(rows["seed"].astype(int), rows["value"], strict=True))
-
-
-def _untrained(tables: Tables, generator: str, method: str) -> dict[int, float]:
-    """The Fréchet distance of each run's untrained generator by seed."""
-    rows = rows_of(tables.snapshots, generator_iteration=0)
-    if not len(rows):
-        return {}
-    rows = rows_of(rows, generator=generator, method=method)
-    return dict(zip(rows["seed"].astype(int), rows[tables.columns.distance].astype(float), strict=True))
-
-
-def _measure(findings: Findings, tables: Tables, generators: list[str]) -> None:
-    similarity, distance = similarity_column(tables.runs), tables.columns.distance
-    for generator in generators:
-        distances, alike = (_values(tables, generator, WGAN, column) for column in (distance, similarity))
-        real, untrained = _values(tables, generator, WGAN, f"{similarity}_training"), _untrained(tables, generator, WGAN)
-        for seed, value in distances.items():
-            findings.add("learnt", value / untrained.get(seed, math.nan), generator, seed)
-            findings.add("diverse", alike[seed] - real[seed], generator, seed)
-        share = parameters(tables.experiment, generator) / parameters(tables.experiment, DCGAN)
-        full = parameters(tables.experiment, generator, PAPER) / parameters(tables.experiment, DCGAN, PAPER)
-        if generator != DCGAN:
-            findings.add("parameters", share, generator, expected=full)
-    for method in (name for name in tables.options("method") if name != WGAN):
-        title = tables.title(method)
-        ours, theirs = (_values(tables, CONSTANT, name, distance) for name in (method, WGAN))
-        for seed in ours.keys() & theirs.keys():
-            findings.add("ratio", ours[seed] / theirs[seed], title, seed)
-        ours, theirs = (_values(tables, MLP, name, similarity) for name in (method, WGAN))
-        real = _values(tables, MLP, method, f"{similarity}_training")
-        for seed in sorted(ours):
-            if seed in theirs:
-                findings.add("collapse", ours[seed] - theirs[seed], title, seed)
-            findings.add("collapse_data", ours[seed] - real[seed], title, seed)
-
-
-def _collapse_table(tables: Tables, generators: list[str]) -> Table:
-    similarity, distance, body = similarity_column(tables.runs), tables.columns.distance, []
-    rules = tuple(len(tables.options("method")) * (i + 1) - 1 for i in range(len(generators) - 1))
-    for generator in generators:
-        wgan = _values(tables, generator, WGAN, distance)
-        for method in tables.options("method"):
-            distances, untrained = _values(tables, generator, method, distance), _untrained(tables, generator, method)
-            shares = [value / untrained.get(seed, math.nan) for seed, value in distances.items()]
-            ratios = [value / wgan[seed] for seed, value in distances.items() if seed in wgan] if method != WGAN else []
-            alike, errors, real = (
-                _values(tables, generator, method, f"{similarity}{end}").values()
-                for end in ("", "_standard_error", "_training")
-            )
-            line = [FIGURES[generator], generator, f"{parameters(tables.experiment, generator):,}", tables.title(method)]
-            body.append(
-                [
-                    *line,
-                    mean_sd(alike, 3),
-                    number(mean(errors), 3),
-                    mean_sd(real, 3),
-                    mean_sd(shares),
-                    mean_sd(ratios),
-                ]
-            )
-    words = similarity_title(similarity)
-    heads = ["figure", "|generator", "parameters", "|method", f"{words} of samples", "its error", "of real images"]
-    heads += ["distance over untrained", "distance over WGAN's"]
-    full = {name: parameters(tables.experiment, name, PAPER) for name in generators}
-    caption = (
-        f"Collapse and failure. {words}: mean structural similarity of pairs of samples, 1 if all are the same; its error: "
-        "standard error over the pairs of one run; of real images: the same of training images. Distance over untrained: the "
-        f"{tables.columns.distance_title} at the end over that of the same generator untrained; distance over WGAN's: over "
-        "that of WGAN with the same generator and seed. A run that diverged has a similarity of 1 and an infinite distance. At "
-        "64 × 64 and full width the generators have "
-        + ", ".join(f"{count:,} ({name})" for name, count in full.items())
-        + " parameters."
-    )
-    return Table(heads, body, caption, rules)
+def measure(tables: Tables) -> Findings:
+    """Distances from where each generator began, similarity of its samples, classes that it dropped; sizes of generators."""
+    findings, c = Findings(QUANTITIES), tables.columns
+    for run in tables.results.to_dict("records"):
+        labels = {"seed": run["seed"], "method": run["method"], "generator": run["generator"]}
+        moments = rows_of(tables.snapshots, run=run["run"]).sort_values("generator_iteration")
+        untrained = rows_of(moments, generator_iteration=0)
+        if len(untrained):
+            with np.errstate(divide="ignore"):
+                findings.add("nearer", np.log(untrained[c.distance].iloc[0]) - np.log(run[c.distance]), **labels)
+        if "kept_classes" in run:
+            findings.add("dropped", 1 - run["kept_classes"], **labels)
+        for name in (name for name in SIMILARITIES if not math.isnan(run.get(f"{name}_training") or math.nan)):
+            earlier = moments[name][moments["generator_iteration"] <= 0.6 * tables.iterations(run["run"])]
+            settled = len(earlier) > 0 and earlier.iloc[-1] - run[name] < SETTLED
+            counts = settled and run[c.score] - run[c.untrained] > TRAINED
+            for quantity in ("alike", "alike_trained") if counts else ("alike",):
+                findings.add(quantity, run[name] - run[f"{name}_training"], **labels)
+    for generator in (name for name in (CONSTANT, MLP) if name in tables.options("generator")):
+        for networks, data in (("the paper's", PAPER), ("as trained", None)):
+            ratio = parameters(tables.experiment, DCGAN, data) / parameters(tables.experiment, generator, data)
+            findings.add("parameters", ratio, generator=generator, networks=networks)
+    return findings
 
 
 def report(tables: Tables) -> Content:
-    """Scores and collapse of the six cells, and their samples as the paper's figures have them."""
-    findings = Findings(QUANTITIES)
+    """Samples of the six cells as the paper's figures have them; scores, similarity of samples, classes dropped, sizes."""
     # Shared runs come first in the experiment's order; the paper's is another.
-    generators = [name for name in FIGURES if name in tables.options("generator")]
-    _measure(findings, tables, generators)
-    ordered = pd.concat([rows_of(tables.runs, generator=name) for name in generators])
-    scores = score_table(tables, ["generator", "method"], "Scores at the end of training.", rows=ordered)
-    first = rows_of(tables.runs, seed=tables.runs["seed"].min())
-    run_of = {(row["generator"], row["method"]): row["run"] for row in first.to_dict("records")}
-    rows = {f"Figure {FIGURES[name]}:\n{name}".replace(", ", ",\n"): name for name in generators}
-    columns = {tables.title(method): method for method in tables.options("method")}
-    samples = sample_grid(
-        tables,
-        list(rows),
-        list(columns),
-        lambda row, column: run_of.get((rows[row], columns[column])),
-        "Samples of the last generators, first seed, not chosen; rows are the paper's Figures 5, 6 and 7, whose left sides are "
-        "WGAN and right sides GAN. The critic is the DCGAN in all cells.",
+    ordered = pd.concat([rows_of(tables.runs, generator=name) for name in FIGURES])
+    tables = dataclasses.replace(tables, runs=ordered)
+    words = "More alike: similarity of pairs of samples less that of training images, 0 for a generator as varied as the data."
+    dropped = "Dropped: share of the classes of which there is less than a quarter of what is due."
+    sizes = Column(
+        "parameters", lambda rows: parameters(tables.experiment, rows["generator"].iloc[0]), "Parameters: of the generator."
     )
-    note = (
-        "Runs of the DCGAN and the MLP are those of the report on losses and quality. All cells have the same number of "
-        "generator iterations, so WGAN has more critic steps than GAN."
+    columns = [
+        *scores(tables),
+        gain(tables),
+        measured(tables, "alike", "more alike", words=words),
+        measured(tables, "dropped", "dropped", words=dropped),
+        sizes,
+    ]
+    figures = "; ".join(f"{name}: Figure {number}" for name, number in FIGURES.items())
+    return Content(
+        [by_options(tables, ["generator", "method"], columns, "At the end of training.")],
+        [
+            sample_grid(
+                tables,
+                f"Samples of the last generators, first seed, not chosen ({figures}, of the paper). The critic is the DCGAN in "
+                "all cells; all have the same number of generator iterations.",
+                "generator",
+                "method",
+            )
+        ],
     )
-    return Content(findings, [scores, _collapse_table(tables, generators)], [samples], notes=[note])

@@ -1,8 +1,6 @@
 """Losses of WGAN and GAN beside the quality of samples (Arjovsky et al. 2017, Figures 3, 4 and 8)."""
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,66 +10,62 @@ from scipy import stats
 
 from wganlib.collecting.collected import Tables
 from wganlib.judging.quantities import Findings, Quantity
-from wganlib.judging.statistics import Interval
-from wganlib.reporting.content import Content, Picture, Table, mean, number, rows_of
-from wganlib.reporting.grammar import sample_grid, score_table
-from wganlib.reporting.style import DASHES, PALETTE, figure
+from wganlib.reporting.content import Content, Picture, rows_of
+from wganlib.reporting.grammar import by_options, gain, measured, scores
+from wganlib.reporting.style import PALETTE, figure
 
 Array = NDArray[np.float64]
 
-WGAN = "wgan_2017"
+WGAN, USUAL = "wgan_2017", "usual"
 LOG_2 = math.log(2)
-MLPS = "MLP with MLP critic"
-"""The pair that fails in Figure 3; the others have the DCGAN critic."""
+DCGAN, MLP, MLPS = "DCGAN", "MLP", "MLP with MLP critic"
 
 QUANTITIES = {
-    "w_correlation": Quantity("WGAN: rank correlation of the estimate with the Fréchet distance", "> 0.7"),
-    "w_change": Quantity("WGAN, failing pair: relative change of the estimate over the last half", "< 0.1"),
-    "w_improvement": Quantity(
-        "WGAN, failing pair: fall of the Fréchet distance over the last half, in standard errors", "< 2", ours=True
+    "estimate_most": Quantity("largest filtered estimate: of JS in nats, of W up to a factor"),
+    "estimate_end": Quantity("median of the estimate over the last fifth of training"),
+    "rise": Quantity("median of the estimate in the last fifth less that in the first; of W as a share of the first"),
+    "cost": Quantity("median of the generator's cost in the last quarter of training less that in the first"),
+    "change": Quantity("change of the estimate over the last half of training as a share of its value at half"),
+    "improvement": Quantity("fall of the Fréchet distance over the last half, in standard errors"),
+    "moved": Quantity("largest step of its logarithm from a checkpoint to the next in the first half"),
+    "fall": Quantity("fall of its logarithm from the first checkpoint to the last"),
+    "end": Quantity("its logarithm at the end"),
+    "correlation": Quantity("rank correlation over checkpoints of a loss with a measure of quality"),
+    "beyond_time": Quantity("the same, with what the number of the iteration says taken out of both"),
+    "ordered": Quantity(
+        "difference of two generators' estimates over the sum of their sizes, above 0 where the worse samples' is higher: mean "
+        "over checkpoints"
     ),
-    "js_least": Quantity("GAN: smallest JS estimate", ">= 0"),
-    "js_most": Quantity("GAN: largest JS estimate (log 2 = 0.6931)", "<= 0.6932"),
-    "js_last": Quantity("GAN: median JS estimate in the last 20 % of training", "> 0.55"),
-    "js_correlation": Quantity("GAN: rank correlation of the JS estimate with the Fréchet distance"),
-    "js_correlation_low": Quantity("GAN: lower end of that correlation's 95 % interval", "<= 0"),
-    "gain": Quantity("WGAN's rank correlation minus GAN's, same pair and seed", "> 0", ours=True),
-    "cost": Quantity("GAN: generator's cost in the last quarter minus that in the first, medians", "> 0"),
 }
 
 
-class Curve(NamedTuple):
-    """A run's filtered loss over generator iterations [rows] and its scores at checkpoints, a row each.
+class Course(NamedTuple):
+    """A run's filtered losses by iteration, none where it diverged, and its scored checkpoints, the first untrained."""
 
-    `ended`: whether it trained to the end of its budget; of a run that did not nothing is measured that belongs to the whole.
-    """
-
-    generator: str
-    method: str
+    run: str
+    labels: dict[str, Any]
     seed: int
-    ended: bool
     total: int
-    iterations: Array
-    estimate: Array
-    """Of the distance that the critic's loss bounds: W up to a factor, or JS in nats."""
-    cost: Array
+    losses: pd.DataFrame
     moments: pd.DataFrame
 
-    def between(self, low: float, high: float, values: Array) -> Array:
-        """Values [rows] in the part (low, high] of the budget."""
-        return values[(self.iterations > low * self.total) & (self.iterations <= high * self.total)]
+    def median(self, name: str, low: float, high: float) -> float:
+        """Median of a column of the losses in the part (low, high] of the budget; not a number without rows."""
+        chosen = self.losses["iteration"].between(low * self.total, high * self.total, inclusive="right")
+        return float(self.losses[name][chosen].median())
 
-    def at(self, iteration: float) -> float:
-        """The estimate at an iteration."""
-        return float(np.interp(iteration, self.iterations, self.estimate))
+    def at(self, iterations: Any, name: str = "estimate") -> Array:
+        """A column of the losses at iterations [n]; not numbers where there are no losses."""
+        empty = np.full(len(iterations), np.nan)
+        return np.interp(iterations, self.losses["iteration"], self.losses[name]) if len(self.losses) else empty
 
 
-def w_estimate(critic_loss: Array) -> Array:
+def w_estimate(critic_loss: Any) -> Any:
     """Estimate of W(real, generated) up to a factor, mean f(real) - mean f(fake), from the loss, its negative (eq. 3)."""
     return -critic_loss
 
 
-def js_estimate(critic_loss: Array) -> Array:
+def js_estimate(critic_loss: Any) -> Any:
     """Lower bound of JS in nats, L / 2 + log 2, where the loss is -L = -E log D(real) - E log(1 - D(fake)) (section 4.2).
 
     >>> js_estimate(np.array([0.0, 2 * LOG_2])).round(6).tolist()  # a perfect discriminator, and one that says 1/2
@@ -80,249 +74,195 @@ def js_estimate(critic_loss: Array) -> Array:
     return LOG_2 - critic_loss / 2
 
 
-def correlation(curve: Curve, column: str) -> tuple[float, int]:
-    """Spearman's correlation of the estimate with a score over checkpoints, and their number; not a number below 4."""
-    moments = _scored(curve, column)
-    if len(moments) < 4 or not curve.ended:
-        return math.nan, len(moments)
-    estimates = np.array([curve.at(i) for i in moments["generator_iteration"]])
-    scores = moments[column].to_numpy(dtype=np.float64)
-    if np.ptp(estimates) == 0 or np.ptp(scores) == 0:
-        return math.nan, len(moments)
-    return float(stats.spearmanr(estimates, scores).statistic), len(moments)
+def spearman(first: Array, second: Array) -> float:
+    """Spearman's correlation; not a number below four pairs, or where one of both is constant or unknown."""
+    if len(first) < 4 or not np.isfinite([first, second]).all() or not (np.ptp(first) and np.ptp(second)):
+        return math.nan
+    return float(stats.spearmanr(first, second).statistic)
 
 
-def interval(correlations: Sequence[float], counts: Sequence[int]) -> Interval | None:
-    """95 % interval of the mean over runs of rank correlations over `counts` checkpoints, by Fisher's z.
-
-    Variance of each z: (1 + r^2 / 2) / (n - 3) (Bonett and Wright 2000). A correlation of 1 counts as half a step of r below.
-    Checkpoints of a run depend on each other, so it is too narrow; none with fewer than 4 of them.
-    """
-    pairs = [(r, n) for r, n in zip(correlations, counts, strict=True) if n > 3 and math.isfinite(r)]
-    if not pairs:
-        return None
-    bounded = [(math.copysign(min(abs(r), 1 - 6 / (n * (n**2 - 1))), r), n) for r, n in pairs]
-    mean = float(np.mean([math.atanh(r) for r, _ in bounded]))
-    error = math.sqrt(sum((1 + r**2 / 2) / (n - 3) for r, n in bounded)) / len(bounded)
-    reach = float(stats.norm.ppf(0.975)) * error
-    return Interval(math.tanh(mean - reach), math.tanh(mean + reach))
+def partial(first: Array, second: Array, given: Array) -> float:
+    """Spearman's correlation of two [n] given a third; where that says all of one of them, nothing is left: 0."""
+    r, a, b = spearman(first, second), spearman(first, given), spearman(second, given)
+    room = (1 - a**2) * (1 - b**2)
+    return (r - a * b) / math.sqrt(room) if room > 1e-12 or math.isnan(room) else 0.0
 
 
-def curves(tables: Tables) -> list[Curve]:
-    """Filtered losses and scored checkpoints of the runs that have a result; rows that are not finite are left out."""
-    result = []
-    for run in tables.results.to_dict("records"):
+def labelled(tables: Tables) -> pd.DataFrame:
+    """The runs; those of a group without an axis of rates have the usual ones."""
+    runs = tables.runs
+    return runs.assign(rates=runs["rates"].fillna(USUAL) if "rates" in runs else USUAL)
+
+
+def courses(tables: Tables) -> list[Course]:
+    """Losses and checkpoints of the runs that have a result; rows that are not finite are left out."""
+    result, runs = [], labelled(tables)
+    for run in runs[runs["outcome"] != "out_of_memory"].to_dict("records"):
         rows = rows_of(tables.curves, run=run["run"]).sort_values("generator_iteration")
-        if len(rows):
-            rows = rows[np.isfinite(rows[["critic_loss_median", "generator_loss_median"]]).all(axis=1)]
-        columns = ("generator_iteration", "critic_loss_median", "generator_loss_median")
-        iterations, loss, cost = (np.array(rows[name] if len(rows) else [], dtype=np.float64) for name in columns)
-        moments = rows_of(tables.snapshots, run=run["run"])
-        # The untrained generator stands at 0, where there is no loss.
-        moments = moments[moments["generator_iteration"] > 0].sort_values("generator_iteration")
-        wgan = run["method"] == WGAN
-        estimate = w_estimate(loss) if wgan else js_estimate(loss)
-        ended = run["outcome"] == "ok" and len(iterations) > 0
-        labels = run["generator"], run["method"], int(run["seed"]), ended, tables.iterations(run["run"])
-        result.append(Curve(*labels, iterations, estimate, cost, moments))
+        estimate = w_estimate if run["method"] == WGAN else js_estimate
+        columns = {"iteration": rows["generator_iteration"], "estimate": estimate(rows["critic_loss_median"])}
+        losses = pd.DataFrame(columns | {"cost": rows["generator_loss_median"]}).astype(float)
+        losses = losses[np.isfinite(losses).all(axis=1) & (run["outcome"] == "ok")]
+        labels = {name: str(run[name]) for name in ("method", "generator", "rates")}
+        moments = rows_of(tables.snapshots, run=run["run"]).sort_values("generator_iteration")
+        result.append(Course(run["run"], labels, int(run["seed"]), tables.iterations(run["run"]), losses, moments))
     return result
 
 
-def _scored(curve: Curve, column: str) -> pd.DataFrame:
-    """The checkpoints that have a score."""
-    if column not in curve.moments:
-        return curve.moments.iloc[:0]
-    return curve.moments[np.isfinite(curve.moments[column].astype(float))]
+def measure(tables: Tables) -> Findings:
+    """What each run's losses say, and how they go with the quality of its samples at the checkpoints."""
+    findings, c, runs = Findings(QUANTITIES), tables.columns, courses(tables)
+    for x in runs:
+        for name, value in (_losses(x) | _distances(x, c.distance, c.distance_error)).items():
+            findings.add(name, value, seed=x.seed, **x.labels)
+        alike = [other for other in runs if other.labels == x.labels]
+        following = alike[(alike.index(x) + 1) % len(alike)]
+        _correlations(findings, x, following, {"distance": c.distance, "score": c.score, "transport cost": "transport_cost"})
+    usual = {(x.labels["method"], x.labels["generator"], x.seed): x for x in runs if x.labels["rates"] == USUAL}
+    for (method, generator, seed), x in usual.items():
+        if generator != DCGAN and (other := usual.get((method, DCGAN, seed))):
+            # The pair of MLPs has another critic than the DCGAN.
+            critics = "the same" if generator == MLP else "others"
+            findings.add("ordered", ordered(x, other, c.distance), seed=seed, method=method, critics=critics)
+    return findings
 
 
-def relative_change(curve: Curve) -> float:
-    """Change of the estimate over the last half of training, as a share of its value at half."""
-    if not curve.ended:
-        return math.nan
-    half = curve.at(curve.total / 2)
-    change = abs(curve.at(curve.total) - half)
-    # A critic whose units are all dead gives the same value everywhere: its loss is 0 and stays there.
-    return change / abs(half) if half else (math.inf if change else 0.0)
+def _losses(x: Course) -> dict[str, float]:
+    first, last = x.median("estimate", 0, 0.2), x.median("estimate", 0.8, 1)
+    half, end = x.at([x.total / 2, x.total])
+    return {
+        "estimate_most": x.losses["estimate"].max(),
+        "estimate_end": last,
+        "rise": (last - first) / (abs(first) or math.nan if x.labels["method"] == WGAN else 1.0),
+        "cost": x.median("cost", 0.75, 1) - x.median("cost", 0, 0.25),
+        # A critic whose units are all dead gives the same value everywhere: its loss is 0 and stays there.
+        "change": abs(end - half) / (abs(half) or 1.0),
+    }
 
 
-def improvement(curve: Curve, distance: str, error: str) -> float:
-    """Fall of the distance from the checkpoint next to half of training to the last, in standard errors of the difference."""
-    moments = _scored(curve, distance)
-    if len(moments) < 2 or not curve.ended:
-        return math.nan
-    half = moments.loc[(moments["generator_iteration"] - curve.total / 2).abs().idxmin()]
-    last = moments.iloc[-1]
-    spread = math.hypot(half[error], last[error])
-    return float((half[distance] - last[distance]) / spread) if spread else math.nan
+def _distances(x: Course, distance: str, error: str) -> dict[str, float]:
+    if len(x.moments) < 3:
+        return {}
+    times, logs = x.moments["generator_iteration"].to_numpy(float), np.log(x.moments[distance].to_numpy(float))
+    half, last = (x.moments.iloc[int(np.abs(times - share * x.total).argmin())] for share in (0.5, 1))
+    return {
+        "end": logs[-1],
+        "fall": logs[1] - logs[-1],
+        "moved": np.abs(np.diff(logs[(times > 0) & (times <= x.total / 2)])).max(initial=0),
+        "improvement": (half[distance] - last[distance]) / (math.hypot(half[error], last[error]) or math.nan),
+    }
 
 
-def rise(curve: Curve) -> float:
-    """Median of the generator's cost in the last quarter of training minus that in the first."""
-    first, last = curve.between(0, 0.25, curve.cost), curve.between(0.75, 1, curve.cost)
-    return float(np.median(last) - np.median(first)) if len(first) and len(last) and curve.ended else math.nan
+def _correlations(findings: Findings, x: Course, following: Course, qualities: dict[str, str]) -> None:
+    """Of the run's losses, of another seed's at the same iterations, and of the clock; the untrained generator has no loss."""
+    moments = x.moments[x.moments["generator_iteration"] > 0]
+    times = moments["generator_iteration"].to_numpy(float)
+    losses = {"own": x.at(times), "generator's cost": x.at(times, "cost"), "the clock": -times}
+    losses["the Fréchet distance"] = moments[qualities["distance"]].to_numpy(float)
+    losses |= {"another seed's": following.at(times)} if following is not x else {}
+    for quality, column in qualities.items():
+        if column not in moments:
+            continue
+        good = moments[column].to_numpy(float)
+        for loss, values in losses.items():
+            labels = x.labels | {"loss": loss, "quality": quality}
+            findings.add("correlation", spearman(values, good), seed=x.seed, **labels)
+            if loss in ("own", "another seed's"):
+                findings.add("beyond_time", partial(values, good, times), seed=x.seed, **labels)
 
 
-def at_end(curve: Curve) -> float:
-    """Median of the estimate in the last 20 % of training."""
-    last = curve.between(0.8, 1, curve.estimate)
-    return float(np.median(last)) if len(last) and curve.ended else math.nan
-
-
-def _measure(findings: Findings, result: list[Curve], tables: Tables) -> None:
-    c = tables.columns
-    correlations = {(x.generator, x.method, x.seed): correlation(x, c.distance) for x in result}
-    for x in result:
-        r, n = correlations[x.generator, x.method, x.seed]
-        case = x.generator if x.method == WGAN else f"{tables.title(x.method)}; {x.generator}"
-        values: dict[str, float] = {}
-        if x.method == WGAN and x.generator == MLPS:
-            values = {"w_change": relative_change(x), "w_improvement": improvement(x, c.distance, c.distance_error)}
-        elif x.method == WGAN:
-            values = {"w_correlation": r}
-        elif len(x.estimate):
-            low = interval([r], [n])
-            values = {"js_least": x.estimate.min(), "js_most": x.estimate.max(), "js_correlation": r}
-            values |= {"js_correlation_low": low.low} if low else {}
-            if x.generator != MLPS:
-                values |= {"js_last": at_end(x), "cost": rise(x)}
-                ours = correlations.get((x.generator, WGAN, x.seed))
-                values |= {"gain": ours[0] - r} if ours else {}
-        for name, value in values.items():
-            findings.add(name, value, case, x.seed)
-
-
-def _correlation_table(result: list[Curve], tables: Tables) -> Table:
-    c, body = tables.columns, []
-    for generator in tables.options("generator"):
-        for method in tables.options("method"):
-            of = [x for x in result if (x.generator, x.method) == (generator, method)]
-            if not of:
-                continue
-            results = [correlation(x, c.distance) for x in of]
-            rs, counts = [r for r, _ in results], [n for _, n in results]
-            bounds = interval(rs, counts)
-            told_of = "–" if bounds is None else f"{number(bounds.low)} to {number(bounds.high)}"
-            line = [generator, tables.title(method), str(len(of)), "/".join(map(str, dict.fromkeys(counts)))]
-            line += [number(mean(rs)), told_of, number(mean(correlation(x, c.score)[0] for x in of))]
-            body.append([*line, number(mean(map(at_end, of)), 3), number(mean(map(rise, of))) if method != WGAN else "–"])
-    heads = ["|generator", "|method", "runs", "checkpoints", "with distance", "95 % interval"]
-    heads += ["with score", "estimate at end", "rise of cost"]
-    caption = (
-        f"Spearman's correlation of the filtered estimate with the {c.distance_title} and with the {c.title} of samples over "
-        "checkpoints, mean over runs. In the paper's sense it is near 1 with the distance and near −1 with the score for WGAN, "
-        "and for GAN none, or of the other sign. The interval is of the correlation with the distance, by Fisher's z; a run's "
-        "checkpoints depend on each other: it is too narrow. A run that diverged has no correlation. "
-        f"Estimate at end: median over the last 20 % of training, of JS for GAN (at most log 2 = {LOG_2:.3f}) and of W up "
-        "to a factor for WGAN: only rows of one method and one critic compare. Rise of cost: the generator's cost in the last "
-        "quarter of training minus that in the first, medians."
-    )
-    return Table(heads, body, caption)
-
-
-def _loss_figure(tables: Tables, result: list[Curve], methods: list[str], label: str, caption: str) -> Picture:
-    """The estimate above, the Fréchet distance and the score of the samples below; a column for each pair."""
-    c, pairs = tables.columns, tables.options("generator")
-    drawn, axes = figure(3.9, len(pairs), 3, sharex=True)
-    for column, pair in enumerate(pairs):
-        of = [x for x in result if x.generator == pair and x.method in methods]
-        _draw(axes[0, column], of, methods, tables, lambda x: (x.iterations, x.estimate))
-        for place, name in ((1, c.distance), (2, c.score)):
-            _draw(axes[place, column], of, methods, tables, partial(_over_time, name=name), "o")
-        axes[0, column].set_title(pair)
-        axes[2, column].set_xlabel("generator iteration")
-        axes[2, column].locator_params(axis="x", nbins=4)
-    for place, text in enumerate((label, c.distance_title.replace(" classifier", "\nclassifier"), c.title)):
-        axes[place, 0].set_ylabel(text)
-    if len(methods) > 1:
-        axes[0, 0].legend(frameon=False, fontsize=7)
-    if WGAN not in methods:
-        for panel in axes[0]:
-            panel.axhline(LOG_2, color="0.6", linewidth=0.8, linestyle=":")
-            # Above the line, where no estimate can be.
-            at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "bottom"}
-            panel.annotate("log 2", (0.02, LOG_2), fontsize=7, color="0.4", **at)
-            panel.set_ylim(top=LOG_2 + 0.12 * (LOG_2 - min(0.0, panel.get_ylim()[0])))
-    return Picture(drawn, caption)
-
-
-def _over_time(x: Curve, name: str) -> tuple[Array, Array]:
-    values = x.moments[name].to_numpy(dtype=np.float64) if name in x.moments else np.full(len(x.moments), np.nan)
-    return x.moments["generator_iteration"].to_numpy(dtype=np.float64), values
-
-
-def _draw(
-    panel: Any,
-    of: list[Curve],
-    methods: list[str],
-    tables: Tables,
-    values: Callable[[Curve], tuple[Array, Array]],
-    marker: str = "",
-) -> None:
-    """A line for each run; the colour and the dashes say the method."""
-    for index, method in enumerate(methods):
-        for place, x in enumerate(y for y in of if y.method == method):
-            style = {"color": PALETTE[index], "linestyle": DASHES[index], "linewidth": 1.1, "marker": marker, "markersize": 2.5}
-            panel.plot(*values(x), label=tables.title(method) if place == 0 else None, **style)
-
-
-def _cost_figure(tables: Tables, result: list[Curve], methods: list[str], caption: str) -> Picture:
-    pairs = tables.options("generator")
-    drawn, axes = figure(2.2, len(pairs))
-    for panel, pair in zip(axes[0], pairs, strict=True):
-        of = [x for x in result if x.generator == pair and x.method in methods]
-        _draw(panel, of, methods, tables, lambda x: (x.iterations, x.cost))
-        panel.set(title=pair, xlabel="generator iteration")
-        panel.locator_params(axis="x", nbins=4)
-    axes[0, 0].set_ylabel("generator's cost, −log D")
-    if len(methods) > 1:
-        axes[0, 0].legend(frameon=False, fontsize=7)
-    return Picture(drawn, caption)
+def ordered(first: Course, second: Course, distance: str) -> float:
+    """How much higher the estimate of the run with the larger distance is, relative to both: mean over common checkpoints."""
+    both = first.moments.merge(second.moments, on="generator_iteration")
+    both = both[both["generator_iteration"] > 0]
+    a, b = (x.at(both["generator_iteration"]) for x in (first, second))
+    size = np.abs(a) + np.abs(b)
+    relative = (a - b) / np.where(size == 0, 1.0, size)
+    return float((relative * np.sign(both[f"{distance}_x"] - both[f"{distance}_y"])).mean(skipna=False))
 
 
 def report(tables: Tables) -> Content:
-    """Correlations of losses with quality; WGAN's and GAN's losses beside scores, the generator's cost, samples."""
-    findings, result = Findings(QUANTITIES), curves(tables)
-    _measure(findings, result, tables)
-    gans = [method for method in tables.options("method") if method != WGAN]
-    c, window = tables.columns, tables.experiment.scale.median_iterations
-    beside = (
-        f"Below: {c.distance_title} (lower is better) and {c.title} (higher is better) of samples at checkpoints. A column for "
-        "each generator; the first two have the DCGAN critic. A line for each seed"
+    """Figures 3, 4 and 8 with samples by stage; correlations and scores."""
+    window, gan = tables.experiment.scale.median_iterations, next(name for name in tables.options("method") if name != WGAN)
+    below = (
+        f"Losses: running median over {window} generator iterations. Below: the {tables.columns.distance_title}, lower is "
+        "better, on one scale, and samples of the first seed at stages of training, from the same noise. Pale: further seeds."
     )
-    w = _loss_figure(
-        tables,
-        result,
-        [WGAN],
-        "estimate of W",
+    w = (
         "WGAN, as the paper's Figure 3. Above: the estimate of W, mean f(real) − mean f(generated), up to a factor that "
-        f"differs between critics; running median over {window} generator iterations. {beside}. The last pair has rates 100 "
-        "times higher, as the paper's, whose training failed.",
+        f"different critics do not share; where it is not above 0 the line breaks. {below}"
     )
-    js = _loss_figure(
-        tables,
-        result,
-        gans,
-        "estimate of JS\n(nats)",
-        "GAN, as the paper's Figure 4. Above: the estimate of the Jensen-Shannon distance, log 2 minus half of the critic's "
-        f"loss; dotted: log 2, its largest value; running median over {window} generator iterations. {beside} and method.",
+    js = (
+        "GAN, as the paper's Figures 4 and 8. Above: the estimate of the Jensen-Shannon distance, dotted log 2; the cost that "
+        f"the generator minimises. {below}"
     )
-    cost = _cost_figure(
-        tables,
-        result,
-        gans,
-        "GAN, as the paper's Figure 8: the cost that the generator minimises; running median over "
-        f"{window} generator iterations.",
+    own: dict[str, Any] = {"loss": "own", "quality": "distance"}
+    axes, rows = ["generator", "method", "rates"], labelled(tables)
+    words = (
+        "Rank correlation over checkpoints with the distance: of the loss, of the clock (minus the iteration); beyond clock: "
+        "of the loss, with the clock's part taken out of both; other seed's: the same of another seed's loss. Rise of the "
+        "estimate: median over the last fifth of training less that over the first, of WGAN as a share of it. Rise of cost: of "
+        "the generator's, last quarter less first."
     )
-    first = rows_of(tables.runs, seed=tables.runs["seed"].min())
-    run_of = {(row["generator"], row["method"]): row["run"] for row in first.to_dict("records")}
-    titles = {tables.title(method): method for method in tables.options("method")}
-    samples = sample_grid(
-        tables,
-        tables.options("generator"),
-        list(titles),
-        lambda row, column: run_of.get((row, titles[column])),
-        "Samples of the last generators, first seed.",
+    columns = [
+        measured(tables, "correlation", "loss", words=words, **own),
+        measured(tables, "correlation", "clock", **own | {"loss": "the clock"}),
+        measured(tables, "beyond_time", "beyond clock", **own),
+        measured(tables, "beyond_time", "other seed's", **own | {"loss": "another seed's"}),
+        measured(tables, "rise", "rise of estimate"),
+        measured(tables, "cost", "rise of cost", 3),
+    ]
+    return Content(
+        [by_options(tables, axes, columns, "", rows), by_options(tables, axes, [*scores(tables), gain(tables)], "", rows)],
+        [
+            _stages(tables, WGAN, {"estimate": "estimate of W"}, "× 10", w),
+            _stages(tables, gan, {"estimate": "estimate of JS", "cost": "cost, −log D"}, USUAL, js),
+        ],
     )
-    scores = score_table(tables, ["generator", "method"], "Scores at the end of training.")
-    note = "The Fréchet distance judges quality here; the paper's authors judged samples by eye."
-    return Content(findings, [_correlation_table(result, tables), scores], [w, js, cost, samples], notes=[note])
+
+
+def _stages(tables: Tables, method: str, losses: dict[str, str], rates: str, caption: str) -> Picture:
+    """Losses, the distance and samples by stage, a column for each pair of networks; `rates`: of the pair of MLPs."""
+    runs, c = [x for x in courses(tables) if x.labels["method"] == method], tables.columns
+    drawn, axes = figure(3.3 + 0.9 * len(losses), 3, len(losses) + 2, height_ratios=[*(1 for _ in losses), 1, 1.3])
+    for place, (generator, at) in enumerate(((MLP, USUAL), (DCGAN, USUAL), (MLPS, rates))):
+        of = [x for x in runs if (x.labels["generator"], x.labels["rates"]) == (generator, at)]
+        for number, x in enumerate(of):
+            style = {"color": PALETTE[0], "linewidth": 1.0, "alpha": 0.35 if number else 1.0}
+            for panel, name in zip(axes[:, place], losses, strict=False):
+                shown = x.losses[name].where((x.losses[name] > 0) | (method != WGAN))
+                panel.plot(x.losses["iteration"], shown, **style)
+            moments = x.moments[x.moments["generator_iteration"] > 0]
+            axes[-2, place].plot(moments["generator_iteration"], moments[c.distance], marker="o", markersize=2.5, **style)
+        axes[0, place].set_title(generator if at == USUAL else f"{generator}, rates {at}")
+        for panel in axes[:-1, place]:
+            panel.set_xscale("log")
+        if method == WGAN and any((x.losses["estimate"] > 0).any() for x in of):
+            axes[0, place].set_yscale("log")
+        if method != WGAN:
+            axes[0, place].axhline(LOG_2, color="0.6", linewidth=0.8, linestyle=":")
+        axes[-2, place].set(xlabel="generator iteration", yscale="log")
+        _samples(axes[-1, place], tables, of)
+    for row in axes[1:-1] if method == WGAN else axes[:-1]:
+        for panel in row[1:]:
+            panel.sharey(row[0])
+    for row, text in zip(axes, (*losses.values(), c.distance_title.replace(" classifier", "\nclassifier")), strict=False):
+        row[0].set_ylabel(text)
+    return Picture(drawn, caption)
+
+
+def _samples(panel: Any, tables: Tables, of: list[Course]) -> None:
+    """Rows of six samples of the first run at four of its checkpoints, evenly spaced among them."""
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
+    sheet = tables.stages.get(of[0].run) if of else None
+    if sheet is None:
+        return
+    times = of[0].moments["generator_iteration"].tolist()
+    chosen = np.unique(np.linspace(1, len(times) - 1, 4).round().astype(int))
+    # A row a moment: the untrained generator, each checkpoint, the end.
+    tall = sheet.height / (len(times) + 1)
+    strips = [np.asarray(sheet)[round(i * tall) : round(i * tall) + int(tall), : int(sheet.width * 0.6)] for i in chosen]
+    panel.imshow(np.concatenate(strips), interpolation="nearest")
+    panel.set_yticks((np.arange(len(chosen)) + 0.5) * int(tall), [f"{times[i]:,}" for i in chosen], fontsize=7)
+    panel.tick_params(length=0)

@@ -13,7 +13,7 @@ WORST: dict[str, float] = {
     **dict.fromkeys(("kernel_classifier_distance", "kernel_inception_distance", "mode_divergence", "transport_cost"), math.inf),
     **{f"ngram_divergence_{n}": 1.0 for n in (1, 2, 3, 4)},
     **dict.fromkeys(("pairwise_ssim", *(f"pairwise_ms_ssim_{n}_scales" for n in (2, 3, 4, 5))), 1.0),
-    **dict.fromkeys(("mode_coverage", "class_accuracy"), 0.0),
+    **dict.fromkeys(("mode_coverage", "kept_classes", "class_accuracy"), 0.0),
 }
 """Every score of a generator with the worst value that it can have: a constant's score, infinitely far, all samples alike."""
 

@@ -246,10 +246,10 @@ class WganFig2(Part):
 
 
 class WganMomentum(Part):
-    """A blow-up: a loss above this factor times the median of the iterations before."""
+    """A blow-up: a loss above this factor times the largest of RMSProp's, after the beginning, a share of training."""
 
     blow_up_factor: PositiveFloat
-    blow_up_window: PositiveInt
+    beginning: Share
 
 
 SETTINGS: dict[str, type[Part]] = {

@@ -116,30 +116,33 @@ def _row_means(x: Array, y: Array, chunk: int) -> Array:
 
 
 class Coverage(NamedTuple):
-    """How samples spread over classes: share of classes met, and the divergence of their shares from the reference's."""
+    """How samples spread over classes: share of classes met, divergence of their shares from the reference's, classes kept."""
 
     classes: Estimate
     divergence: Estimate
+    kept: Estimate
 
 
 def mode_coverage(probabilities: Array, shares: Array, resamples: int, generator: np.random.Generator) -> Coverage:
     """Classifier-based mode coverage of samples with class probabilities [N, K], against the data's class shares [K].
 
     A sample's class is its most probable one. `classes`: the share of the data's classes that have at least one sample;
-    `divergence`: KL(sample shares || data shares) in nats (Srivastava et al. 2017). Standard errors by bootstrap.
+    `divergence`: KL(sample shares || data shares) in nats (Srivastava et al. 2017); `kept`: the share of the classes of which
+    there is at least a quarter of what is due. Standard errors by bootstrap.
     """
     result = np.asarray(probabilities).argmax(axis=1)
 
-    def of(chosen: NDArray[np.int64]) -> tuple[float, float]:
+    def of(chosen: NDArray[np.int64]) -> tuple[float, float, float]:
         counts = np.bincount(chosen, minlength=len(shares))
         p, present = counts / counts.sum(), shares > 0
         terms = np.where(p > 0, p * np.log(np.where(p > 0, p, 1) / np.where(present, shares, 1e-12)), 0.0)
-        return float((counts[present] > 0).mean()), float(terms.sum())
+        kept = p[present] >= shares[present] / 4
+        return float((counts[present] > 0).mean()), float(terms.sum()), float(kept.mean())
 
     values = of(result)
     again = np.array([of(result[generator.integers(len(result), size=len(result))]) for _ in range(resamples)])
     errors = again.std(axis=0, ddof=1)
-    return Coverage(*(Estimate(values[i], float(errors[i]), len(result)) for i in (0, 1)))
+    return Coverage(*(Estimate(values[i], float(errors[i]), len(result)) for i in (0, 1, 2)))
 
 
 def transport_cost(first: Array, second: Array, splits: int = 1) -> Estimate:

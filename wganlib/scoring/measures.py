@@ -72,7 +72,7 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
         raise WganlibError(f"mode_coverage asks for labels, which data set {samples.spec.name!r} does not have")
     shares = torch.bincount(samples.data.train_labels, minlength=classes).double().numpy()
     result = mode_coverage(samples.probabilities, shares / shares.sum(), RESAMPLES, samples.generator)
-    return {"mode_coverage": result.classes, "mode_divergence": result.divergence}
+    return {"mode_coverage": result.classes, "mode_divergence": result.divergence, "kept_classes": result.kept}
 
 
 def _class_accuracy(samples: Samples) -> dict[str, Estimate]:
@@ -118,15 +118,15 @@ def _drawn(part: Tensor, count: int, generator: np.random.Generator) -> Tensor:
     return torch.from_numpy(generator.choice(len(part), size=min(count, len(part)), replace=False))
 
 
-MEASURES: dict[str, tuple[str, Callable[[Samples], dict[str, Estimate]]]] = {
-    "kernel_distance": ("images", _kernel),
-    "similarity": ("images", _similarity),
-    "coverage": ("images", _coverage),
-    "class_accuracy": ("images", _class_accuracy),
-    "ngrams": ("text", _ngrams),
-    "transport": ("points", _transport),
+MEASURES: dict[str, tuple[tuple[str, ...], Callable[[Samples], dict[str, Estimate]]]] = {
+    "kernel_distance": (("images",), _kernel),
+    "similarity": (("images",), _similarity),
+    "coverage": (("images",), _coverage),
+    "class_accuracy": (("images",), _class_accuracy),
+    "ngrams": (("text",), _ngrams),
+    "transport": (("points", "images"), _transport),
 }
-"""By name: the kind of data that each is for, and its function."""
+"""By name: the kinds of data that each is for, and its function."""
 
 
 def measure(names: tuple[str, ...], samples: Samples) -> dict[str, Estimate]:
@@ -140,9 +140,9 @@ def measure(names: tuple[str, ...], samples: Samples) -> dict[str, Estimate]:
         raise WganlibError("measures: found samples that are not finite; the generator diverged: do not score it")
     result: dict[str, Estimate] = {}
     for name in names:
-        wanted, function = MEASURES[name]
-        if wanted != kind:
-            raise WganlibError(f"measure {name!r} is for {wanted}, found a data set of {kind}: leave it out")
+        kinds, function = MEASURES[name]
+        if kind not in kinds:
+            raise WganlibError(f"measure {name!r} is for {' and '.join(kinds)}, found a data set of {kind}: leave it out")
         try:
             result |= function(samples)
         except ValueError as error:

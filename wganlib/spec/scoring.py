@@ -19,7 +19,7 @@ SCORE_VERSIONS: dict[Network | Measure, int] = {
     "none": 1,
     "kernel_distance": 1,
     "similarity": 2,
-    "coverage": 1,
+    "coverage": 2,
     "class_accuracy": 1,
     "ngrams": 2,
     "transport": 1,

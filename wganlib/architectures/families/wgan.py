@@ -32,6 +32,8 @@ class WganSpec(Part):
     """Of the DCGAN critic; the code has batch norm, the others are for constraints that batch norm does not allow."""
     mlp_hidden_layers: Literal[3, 4] = 3
     width: Width = 1.0
+    critic_width: Width | None = None
+    """The critic's own, where it is not the generator's."""
     latent_size: PositiveInt = 100
 
     @model_validator(mode="after")
@@ -50,7 +52,7 @@ class WganSpec(Part):
         if self.generator == "mlp":
             outputs = data.shape[0] * data.shape[1] * data.shape[2]
             shaped: list[Node] = [linear("output", outputs, init=TORCH), Op("reshape", data.shape)]
-            return [*self._hidden("relu"), *shaped, *([Op("tanh")] if self.mlp_hidden_layers == 4 else [])]
+            return [*self._hidden("relu", self.width), *shaped, *([Op("tanh")] if self.mlp_hidden_layers == 4 else [])]
         norm = NORMALIZED if self.generator == "dcgan" else {}
         constant = self.generator == "constant_filters"
         filters = [scaled(self.width, 64 if constant else 64 * 2**i) for i in reversed(range(doublings))]
@@ -62,19 +64,19 @@ class WganSpec(Part):
 
     def critic_nodes(self, data: DataShape) -> list[Node]:
         """By halving to a 4x4 grid and a linear layer; the first convolution is not normalised."""
-        doublings = self._doublings(data)
+        doublings, width = self._doublings(data), self.critic_width or self.width
         if self.critic == "mlp":
-            return [*self._hidden("relu"), linear("output", 1, init=TORCH)]
+            return [*self._hidden("relu", width), linear("output", 1, init=TORCH)]
         norm = {"none": {}, "batch": NORMALIZED, "layer": {"normalization": "layer"}}[self.critic_normalization]
-        filters = [scaled(self.width, 64 * 2**i) for i in range(doublings)]
+        filters = [scaled(width, 64 * 2**i) for i in range(doublings)]
         return [
             conv("down1", filters[0], 4, 2, nonlinearity="leaky_relu", **CODE),
             *(conv(f"down{i}", f, 4, 2, nonlinearity="leaky_relu", **CODE, **norm) for i, f in enumerate(filters[1:], 2)),
             linear("output", 1, **CODE),
         ]
 
-    def _hidden(self, nonlinearity: Literal["relu"]) -> list[Node]:
-        units = scaled(self.width, 512)
+    def _hidden(self, nonlinearity: Literal["relu"], width: float) -> list[Node]:
+        units = scaled(width, 512)
         return [linear(f"hidden{i + 1}", units, nonlinearity=nonlinearity, init=TORCH) for i in range(self.mlp_hidden_layers)]
 
     def _doublings(self, data: DataShape) -> int:
