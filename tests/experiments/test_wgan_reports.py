@@ -251,10 +251,8 @@ def cells(as_paper):
 
 def test_claims_on_generators():
     found = verdicts(cells(True), wgan_generators)
-    assert found.pop("w.params.mlp") == "fails"  # a closed form
     assert found == dict.fromkeys(found, "holds")
     found = verdicts(cells(False), wgan_generators)
-    assert found.pop("w.params.constant") == "holds"
     assert found == dict.fromkeys(found, "fails")
 
 

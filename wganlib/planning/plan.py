@@ -101,7 +101,7 @@ class Plan:
         """Add an experiment with its runs and stacks.
 
         Raises:
-            WganlibError: another experiment scores a run that both have otherwise.
+            WganlibError: another experiment scores a run that both have otherwise, or has a claim of the same id.
         """
         for entry in experiment.entries if experiment.params.scored else ():
             how = experiment.name, experiment.scoring, experiment.scale.judge
@@ -112,6 +112,9 @@ class Plan:
                     "but another scoring or judge: let both have the same"
                 )
             self.runs.setdefault(entry.run, entry.spec)
+        for other in self.experiments.values():
+            if twice := sorted(other.params.claims.keys() & experiment.params.claims.keys()):
+                raise WganlibError(f"{where}: claims: {twice[0]} stands in experiment {other.name!r} too: keep one of them")
         self.stacks |= {stack.key: stack for stack in experiment.stacks}
         self.experiments[experiment.name] = experiment
 
