@@ -54,11 +54,12 @@ def write_runs(plan, name, folder):
         write_json(run / "provenance.json", provenance)
         losses = [float(i == 4) * 100 + i for i in range(10)]
         columns = {"generator_iteration": ITERATIONS, "critic_loss": losses, "generator_loss": losses, "seconds": losses}
+        columns |= {"training_critic_loss": losses, "held_out_critic_loss": losses}
         pq.write_table(pa.table(columns), run / "history.parquet")
         shade = 40 + place
         for picture in ("samples", "progress"):
             Image.fromarray(np.full((12, 20, 3), shade, dtype=np.uint8)).save(run / f"{picture}.png")
-        description = {"accuracy": 0.9, "held_out_images": 1, "scoring": {}}
+        description = {"accuracy": 0.9, "held_out_images": 1, "scoring": {}, "uniform_noise": {"classifier_score": 1.0}}
         real = {"real_training_images": {"classifier_score": 9.0}, "real_held_out_images": {"classifier_score": 8.0}}
         write_json(folder / "classifiers" / classifier.key / "classifier.json", description | real)
 
@@ -125,8 +126,8 @@ def test_sheets_of_random_architectures_are_the_best_and_the_worst_by_the_score_
         (tmp_path / "runs" / entry.run).mkdir(parents=True)
         Image.new("L", (4, 4)).save(tmp_path / "runs" / entry.run / "samples.png")
     runs = {(row["method"], row["architecture"]): row["run"] for row in rows}
-    # 5 p modulo 24 is largest at 19 and smallest at 0.
-    expected = [f"sheets/{runs[method, place]}" for method in experiment.methods for place in (19, 0)]
+    # 5 p modulo 24 is largest at 19 and smallest at 24.
+    expected = [f"sheets/{runs[method, place]}" for method in experiment.methods for place in (19, 24)]
     assert [name for name, _ in _sheets(pd.DataFrame(rows), experiment, tmp_path)] == expected
 
 

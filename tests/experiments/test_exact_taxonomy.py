@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from exact import FORMULAS, claims_hold, drawn, of, quantities_are_described, toy, verdicts
+from exact import FORMULAS, claims_hold, drawn, of, quantities_are_described, toy
 from scipy.optimize import brentq
 
 from wganlib.experiments import lgan_table1
@@ -193,7 +193,7 @@ def test_a_wrong_objective_changes_verdicts(monkeypatch, error):
     monkeypatch.setitem(OBJECTIVES, "exp", Objective(on_fake, on_real, row.generator, ""))
     monkeypatch.setattr(lgan_table1, "METHODS", {"exp": lgan_table1.METHODS["exp"]})
     findings = lgan_table1.measure(Study((), toy("lgan_table1").settings | {"starts": 2}, (0,)))
-    assert verdicts(findings, "lgan_table1")["l.thm2.bounding"].verdict == "fails"
+    assert max(abs(row["value"]) for row in findings.rows if row["quantity"] == "bounding") > 1e-4
 
 
 def test_the_figure_of_the_taxonomy_is_drawn():

@@ -203,21 +203,21 @@ def test_the_two_sided_runs_are_table_2s_and_both_penalties_differ_in_their_form
 
 
 def test_wins_losses_and_ties_stand_beside_the_papers():
-    # The two-sided penalty wins the first 14 architectures, loses nine and ties the last.
-    content = penalty_sides.report(sides(lambda n: 5.0 + (0.5 if n <= 14 else -0.1 * n if n < 24 else 0.0), lambda n: 5.0))
+    # The two-sided penalty wins the first seven architectures, loses four and ties the last.
+    content = penalty_sides.report(sides(lambda n: 5.0 + (0.5 if n <= 7 else -0.1 * n if n < 12 else 0.0), lambda n: 5.0))
     (table,) = content.tables
-    assert [row[1:] for row in table.rows[:4]] == [[14, 100, 100], [9, 77, 74], [1, None, None], [24, 174, 174]]
-    # Twenty-three pairs without the tie.
-    assert table.rows[4][1].p == pytest.approx(2 * sum(math.comb(23, k) for k in range(10)) / 2**23)
+    assert [row[1:] for row in table.rows[:4]] == [[7, 100, 100], [4, 77, 74], [1, None, None], [12, 174, 174]]
+    # Eleven pairs without the tie.
+    assert table.rows[4][1].p == pytest.approx(2 * sum(math.comb(11, k) for k in range(5)) / 2**11)
     assert [round(cell.p, 3) for cell in table.rows[4][2:]] == [0.098, 0.058]
-    assert table.rows[8][1].effect == pytest.approx((14 * 0.5 - 0.1 * sum(range(15, 24))) / 24)
+    assert table.rows[8][1].effect == pytest.approx((7 * 0.5 - 0.1 * sum(range(8, 12))) / 12)
     assert table.rows[9][1].value == pytest.approx(0.5)
 
 
 def test_sides_with_a_failed_run():
     failures = {("two-sided", 1): "diverged", ("one-sided", 2): "out_of_memory"}
     table = penalty_sides.report(sides(lambda n: 5.5, lambda n: 5.0, failures=failures)).tables[0]
-    assert [row[1] for row in table.rows[:4]] == [22, 1, 0, 23]
+    assert [row[1] for row in table.rows[:4]] == [10, 1, 0, 11]
     nothing = {(side, n): "out_of_memory" for side in ("two-sided", "one-sided", "no penalty") for n in range(1, 25)}
     content = penalty_sides.report(sides(lambda n: 5.5, lambda n: 5.0, failures=nothing))
     assert content.tables[0].rows[3][1] == 0

@@ -288,11 +288,8 @@ def test_the_report_on_generators_is_in_the_paper_s_order():
     content = wgan_generators.report(replace(tables, quantities=wgan_generators.measure(tables).frame()))
     rows = content.tables[0].rows
     assert [row[:2] for row in rows[:4]] == [["DCGAN", "WGAN"], ["DCGAN", "GAN"], [CONSTANT, "WGAN"], [CONSTANT, "GAN"]]
-    assert [panel.get_title() for panel in content.pictures[0].figure.axes[:3]] == [
-        "DCGAN",
-        "no batch norm, constant\nfilters",
-        "MLP",
-    ]
+    titles = [panel.get_title().replace("\n", " ") for panel in content.pictures[0].figure.axes[:3]]
+    assert titles == ["DCGAN", CONSTANT, "MLP"]
 
 
 # Momentum.

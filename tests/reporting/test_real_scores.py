@@ -47,7 +47,7 @@ def params_of(folder, sha256):
     )
     spec = {"architecture": {"width": 0.03125}, "generator_iterations": 3, "snapshots": [3], "log_every": 1}
     for name in ("wgan_generators", "wgan_loss_quality"):
-        edit_yaml(params / f"experiments/{name}.yaml", **{at + "spec": spec})
+        edit_yaml(params / f"experiments/{name}.yaml", **{at + "spec": spec, at + "seeds": [0], at + "group_seeds": {}})
     return params
 
 
