@@ -126,7 +126,7 @@ def test_parameters_metrics_and_plots(clone, tmp_path):
 
 
 def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
-    assert "18 files written" in call(clone, str(BIN / "wganlib"), "publish")
+    assert "20 files written" in call(clone, str(BIN / "wganlib"), "publish")
     copied = call(clone, "git", "ls-files", "--others", "--exclude-standard").split()
     assert len(copied) == 19
     assert all(path.split("/")[1:3] == ["published", "demo"] for path in copied)

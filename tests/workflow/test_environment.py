@@ -57,7 +57,7 @@ def test_a_wheel_builds_and_holds_the_library_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     assert {n.split("/")[0] for n in names if not n.startswith("wganlib-")} == {"wganlib"}
-    assert {"wganlib/py.typed", "wganlib/reporting/templates/table2.typ"} <= set(names)
+    assert {"wganlib/py.typed", "wganlib/reporting/templates/experiment.typ"} <= set(names)
 
 
 def test_help_starts_without_torch_and_every_command_has_it():

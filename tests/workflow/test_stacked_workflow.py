@@ -218,7 +218,7 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     ({"scales.demo.scoring": {"nonsense": 1}}, ["scales.demo.scoring is not read", "stacked"]),
     ({"scales.demo.median_iterations": 5}, ["scales.demo.median_iterations is not read"]),
     ({"stacked": False, "scales.demo.runs_per_stack": 5}, ["scales.demo.runs_per_stack is not read"]),
-    ({"claims": "x"}, ["claims", "did you mean 'claim'"]),
+    ({"claim_": "x"}, ["claim_", "did you mean 'claim"]),
     ({"groups.critics.axes.method.penalty.method.constraint.wieght": 1.0}, ["penalty", "wieght"]),
 ]
 

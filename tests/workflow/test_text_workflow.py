@@ -20,6 +20,7 @@ def built(tmp_path_factory):
     edit_yaml(
         params / "experiments/language_model.yaml",
         **{
+            "scales.demo.seeds": [0],
             "scales.demo.spec.architecture": small,
             "scales.demo.spec.method.batch_size": 8,
             "scales.demo.spec.method.generator_batch_size": 8,

@@ -159,6 +159,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def by_labels(table: pd.DataFrame, names: list[str]) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """Rows with equal labels together, in the order in which they first stand."""
+    table = table.assign(**{name: np.nan for name in names if name not in table})
     for labels, rows in table.groupby(names, sort=False, dropna=False):
         yield tuple("" if pd.isna(label) else str(label) for label in labels), rows
 
