@@ -169,7 +169,7 @@ def test_nothing_is_to_be_done_again(project: Path) -> None:
 
 def test_a_setting_of_the_analysis_trains_nothing(project: Path) -> None:
     edit_yaml(project / "params/experiments/wgan_fig2.yaml", **{"settings.points": 51})
-    assert dry_run(project, "reports") == {"collect": 1, "report": 1, "current": 1, "reports": 1}
+    assert dry_run(project, "reports") == {"collect": 1, "judge": 1, "report": 1, "current": 1, "reports": 1}
 
 
 def test_an_option_s_learning_rate_trains_its_stack_alone(project: Path) -> None:
@@ -180,7 +180,7 @@ def test_an_option_s_learning_rate_trains_its_stack_alone(project: Path) -> None
 
 def test_lost_stacks_are_trained_again_though_the_figure_is_there(project: Path) -> None:
     shutil.rmtree(project / "results/stacks")
-    assert dry_run(project, "reports") == {"stack": 3, "collect": 1, "report": 1, "current": 1, "reports": 1}
+    assert dry_run(project, "reports") == {"stack": 3, "collect": 1, "judge": 1, "report": 1, "current": 1, "reports": 1}
 
 
 def test_the_command_line_says_what_is_missing(project: Path) -> None:
