@@ -15,7 +15,7 @@ def settle(threads: int) -> None:
     torch.set_num_threads(threads)
     # What `use_deterministic_algorithms` sets, which imports the compiler first and takes seconds.
     torch.set_deterministic_debug_mode("warn")
-    # It would also fill all new memory before it is written, to show who reads it before: 2 % of a step of wide networks.
+    # It would also fill all new memory before it is written, to show who reads it before: a pass over memory for nothing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Numbers below the normal range, as a saturated critic makes them, take a processor many times as long; they become zero.
     torch.set_flush_denormal(True)

@@ -18,6 +18,7 @@ from wganlib.architectures.nodes import forward_flops, weight_layers
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.planning.cost import run_flops, run_seconds
+from wganlib.planning.params import Throughput
 from wganlib.planning.plan import load_plan
 from wganlib.spec.run import Spec
 from wganlib.training.networks import build_critic, build_generator
@@ -176,6 +177,20 @@ def test_flops_of_one_layer_pair_by_hand():
     assert [2 * v for v in d] == [forward_flops(*layer) for layer in critic]
     plain = 2 * (sum(g) + 2 * (3 * sum(d) - d[0]) + 3 * sum(g) - g[0] + 2 * sum(d))
     assert run_flops(spec) == 2 * spec.generator_iterations * plain
+
+
+@pytest.mark.parametrize(("norm", "reached"), [("none", 0), ("layer", 3)])
+def test_calls_of_layers_by_hand(norm, reached):
+    """Seconds where an operation costs nothing to speak of and a call of a layer one second; each network has four layers.
+
+    A critic step: the generator forward, two passes of the critic and back (three products a layer each), the penalty's pass
+    forward, its gradient, two products back through that, and two more in each layer below the last norm.
+    """
+    spec = make_spec().model_dump(exclude={"numerics"})
+    spec["architecture"] = random_set.architecture(random_set.BASE, width=0.0625, critic_norm=norm).model_dump()
+    calls = Throughput(device="", flops_per_second=1e30, seconds_per_layer_call=1.0)
+    critic_step, generator_step = 4 + 6 * 4 + 4 * 4 + 2 * reached, 3 * 4 + 2 * 4
+    assert run_seconds(Spec.model_validate(spec), calls) == pytest.approx(6 * (2 * critic_step + generator_step))
 
 
 def test_the_paper_s_plan_is_the_paper_s_protocol():

@@ -187,7 +187,7 @@ class OverParts(nn.Module):
 @contextmanager
 def parts_of(network: nn.Module, parts: int) -> Iterator[None]:
     """Let the batch norms of a network take each of so many equal parts of a batch by itself, in one pass over all of it."""
-    norms = [module for module in network.modules() if isinstance(module, OverParts)]
+    norms = [module for module in network.modules() if isinstance(module, OverParts)] if parts > 1 else []
     for norm in norms:
         norm.parts = parts
     try:
