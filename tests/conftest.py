@@ -1,6 +1,7 @@
 """Shared pieces: small specs, and a project folder with a four-run DAG that trains in seconds."""
 
 import contextlib
+import functools
 import io
 import itertools
 import os
@@ -23,6 +24,7 @@ from wganlib.architectures.families import random_set
 from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
+from wganlib.planning.plan import Plan, load_plan
 from wganlib.spec.run import Spec
 from wganlib.training.trainer import Trainer
 
@@ -89,6 +91,12 @@ def spec_is_refused(spec: Spec, changes: dict[str, Any], words: list[str]) -> No
     assert "\n" not in text
     for word in words:
         assert word in text, text
+
+
+@functools.cache
+def committed_plan(scale: str = "demo") -> Plan:
+    """The plan of the repository's parameters, read once: tests do not change it."""
+    return load_plan(REPOSITORY / "params", scale)
 
 
 def copy_params(folder: Path) -> Path:

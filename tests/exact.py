@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from conftest import REPOSITORY
+from conftest import committed_plan
 from made_up import measured
 
 from wganlib.judging.verdicts import judge
-from wganlib.planning.plan import load_plan
 from wganlib.reporting.style import pdf
 
 FORMULAS = {
@@ -22,7 +21,7 @@ FORMULAS = {
 
 
 def toy(name, scale="demo"):
-    return load_plan(REPOSITORY / "params", scale).experiment(name)
+    return committed_plan(scale).experiment(name)
 
 
 def of(findings, quantity, **labels):

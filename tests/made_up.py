@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from conftest import committed_plan
 from PIL import Image
 
 from wganlib.collecting.collected import Tables
@@ -16,7 +16,7 @@ from wganlib.judging.quantities import Findings, scores
 from wganlib.judging.score_names import COLUMNS
 from wganlib.judging.verdicts import Verdict, judge
 from wganlib.planning.expansion import Entry
-from wganlib.planning.plan import load_plan
+from wganlib.planning.plan import Plan
 from wganlib.scoring.scorer import FAILED
 
 
@@ -34,11 +34,10 @@ def made_up(
     snapshots: Callable[[Entry], dict[int, dict[str, Any]]] = NOTHING,
     curves: Callable[[Entry], dict[str, Any]] = NOTHING,
     lines: Callable[[Entry], list[str]] | None = None,
-    scale: str = "demo",
-    params: Path = Path("params"),
+    plan: Plan | None = None,
 ) -> Tables:
     """Tables of experiment `name`: `scores` of each run as the scorer writes them, its snapshots, columns of its history."""
-    plan = load_plan(params, scale)
+    plan = plan or committed_plan()
     experiment = plan.experiment(name)
     runs, moments, histories = [], [], []
     for entry in experiment.entries:
@@ -70,7 +69,7 @@ def made_up(
     sheet = Image.fromarray(np.full((60, 100, 3), 128, dtype=np.uint8))
     return Tables(
         experiment=experiment,
-        scale=scale,
+        scale=plan.scale,
         runs=counted(pd.DataFrame(runs)),
         snapshots=counted(pd.DataFrame(moments, columns=None if moments else ["run", "outcome", "generator_iteration"])),
         curves=pd.concat(histories, ignore_index=True) if histories else pd.DataFrame(columns=["run", "generator_iteration"]),
@@ -87,7 +86,7 @@ def made_up(
 
 def measured(name: str, findings: Findings) -> Tables:
     """Tables of an experiment that its module measures, findings as they are read back."""
-    plan = load_plan(Path("params"), "demo")
+    plan = committed_plan()
     nothing = pd.DataFrame(columns=["run", "generator_iteration", "outcome", "seconds"])
     return Tables(
         experiment=plan.experiment(name),

@@ -8,14 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import REPOSITORY
+from conftest import committed_plan
 from PIL import Image
 
 from wganlib.collecting.collect import _sheets, collect
 from wganlib.errors import WganlibError
 from wganlib.files import write_json
 from wganlib.judging.score_names import COLUMNS
-from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import finite, mean_sd
 from wganlib.reporting.report import load
 from wganlib.scoring.scorer import FAILED
@@ -67,7 +66,7 @@ def write_runs(plan, name, folder):
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     write_runs(plan, "mnist_overfitting", results)
     collect(plan, plan.experiment("mnist_overfitting"), results)
     return plan, results
@@ -115,7 +114,7 @@ def test_sheets_are_of_the_first_seed_each_with_its_run(collected):
 
 
 def test_sheets_of_random_architectures_are_the_best_and_the_worst_by_the_score_that_heads_the_report(tmp_path):
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     scoring = ScoringSpec(network="inception", num_samples=100, splits=2)
     experiment = replace(plan.experiment("table2"), scoring=scoring)
     rows = []
@@ -165,7 +164,7 @@ def test_spread_is_over_seeds_and_an_infinite_value_leaves_none():
 
 
 def test_samples_by_stage_are_kept_of_runs_with_snapshots_alone(tmp_path):
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     for name, staged in (("wgan_loss_quality", True), ("wgan_momentum", False)):
         experiment = plan.experiment(name)
         rows = pd.DataFrame([{"run": e.run, "seed": e.spec.seed} for e in experiment.entries])

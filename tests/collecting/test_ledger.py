@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, copy_params
+from conftest import REPOSITORY
 from made_up import made_up, with_measured
 from pypdf import PdfReader
 
@@ -19,12 +19,10 @@ from wganlib.reporting.forest import EDGE, depths, write_claims
 from wganlib.reporting.words import drawn, sentence
 
 
-@pytest.fixture
-def plan(tmp_path):
-    """The demo with ELU's experiment alone, at five seeds."""
-    path = copy_params(tmp_path) / "experiments/elu.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("seeds: [0]", "seeds: [0, 1, 2, 3, 4]"), encoding="utf-8")
-    return load_plan(tmp_path / "params", "demo", only="elu")
+@pytest.fixture(scope="module")
+def plan():
+    """The demo with ELU's experiment alone, of five seeds."""
+    return load_plan(REPOSITORY / "params", "demo", only="elu")
 
 
 def judged(plan, tmp_path, monkeypatch, elus=5.0):
@@ -32,7 +30,7 @@ def judged(plan, tmp_path, monkeypatch, elus=5.0):
         mean = elus if entry.labels["nonlinearity"] == "ELU" else 5.0
         return {"classifier_score": mean + 0.1 * np.sin(3 * entry.spec.seed + len(entry.labels["nonlinearity"]))}
 
-    tables = with_measured(made_up("elu", scores, params=tmp_path / "params"), elu.measure)
+    tables = with_measured(made_up("elu", scores, plan=plan), elu.measure)
     monkeypatch.setattr(ledger, "load", lambda *_: tables)
     path = ledger.judge_experiment(plan, plan.experiment("elu"), tmp_path / "results")
     assert path == tmp_path / "results/demo/elu/claims.json"

@@ -10,15 +10,14 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, wganlib
+from conftest import REPOSITORY, committed_plan, wganlib
 from PIL import Image
 
 from wganlib import layout
 from wganlib.collecting.publish import PREVIEW_BYTES, TABLES, preview, publish
 from wganlib.errors import WganlibError
-from wganlib.planning.plan import load_plan
 
-PLAN = load_plan(REPOSITORY / "params", "demo")
+PLAN = committed_plan()
 SCORED, ALONE = "elu", "table1"
 """An experiment with runs, and one whose report is made from the plan alone."""
 
@@ -233,7 +232,7 @@ def older(scale):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_published_files_are_those_of_the_manifest_and_their_runs_those_of_the_plan_but_for_older_ones(scale):
-    plan, manifest = load_plan(REPOSITORY / "params", scale), manifest_of(REPOSITORY, scale)
+    plan, manifest = committed_plan(scale), manifest_of(REPOSITORY, scale)
     digests = {}
     for name, entry in manifest["experiments"].items():
         digests |= {f"results/published/{scale}/{name}/{file}": digest for file, digest in entry["tables"].items()}

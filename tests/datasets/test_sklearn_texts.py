@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, wganlib
+from conftest import committed_plan, wganlib
 
 from wganlib.datasets import sklearn_texts as texts
 from wganlib.datasets.loading import load
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.datasets.text import decode_lines
 from wganlib.errors import WganlibError
-from wganlib.planning.plan import load_plan
 
 SPEC = DatasetSpec(name="sklearn_texts", length=24, vocabulary_size=128)
 
@@ -96,7 +95,7 @@ def test_digits_are_those_that_scikit_learn_loads(digits):
 
 
 def test_the_demo_s_vocabulary_is_the_bytes_that_occur_and_one_symbol_more():
-    (spec,) = {entry.spec.dataset for entry in load_plan(REPOSITORY / "params", "demo").experiment("language_model").entries}
+    (spec,) = {entry.spec.dataset for entry in committed_plan().experiment("language_model").entries}
     data = load(spec)
     assert len(bytes.fromhex(data.notes["symbols"])) == spec.vocabulary_size - 1
     assert (

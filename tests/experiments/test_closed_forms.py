@@ -2,18 +2,17 @@
 
 import math
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import committed_plan
 from exact import claims_hold, drawn, of, quantities_are_described, toy, verdicts
 from scipy.special import expit
 
 from wganlib.experiments import closed_forms
 from wganlib.measuring import linear_programs as lp
 from wganlib.measuring.study import Findings, Study
-from wganlib.planning.plan import load_plan
 
 FAILING = [
     "w.thm4.ebgan",
@@ -30,7 +29,7 @@ FAILING = [
 def computed() -> Findings:
     """With two supports: the first one is that where points stay away."""
     settings = toy("closed_forms").settings | {"pairs": 200, "lines": 200}
-    return closed_forms.measure(Study((), settings, (0, 1), load_plan(Path("params"), "demo").published))
+    return closed_forms.measure(Study((), settings, (0, 1), committed_plan().published))
 
 
 def test_claims_are_judged_as_the_equations_say() -> None:

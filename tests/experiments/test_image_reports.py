@@ -5,12 +5,11 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import committed_plan
 from made_up import failed, made_up, values, verdict, with_measured
 from PIL import Image
 
 from wganlib.experiments import cifar_convergence, cifar_samples, cifar_table3, gp_v1, lsun_samples_128
-from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Count, Spread
 from wganlib.reporting.grammar import paired, whole_sheets
 from wganlib.reporting.style import pdf
@@ -20,7 +19,7 @@ SHIFTS = (0.0, 0.1, -0.1, 0.05, -0.05, 0.02, -0.02, 0.01)
 
 
 def plan_of(name, scale="demo"):
-    return load_plan(REPOSITORY / "params", scale).experiment(name)
+    return committed_plan(scale).experiment(name)
 
 
 def shifted(value, entry):

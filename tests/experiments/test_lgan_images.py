@@ -1,17 +1,16 @@
 """Lipschitz GANs on images: quantities, claims and pages from made-up tables whose answers are known."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import committed_plan
 from made_up import made_up, values, verdict, with_measured
 
 from wganlib.collecting.collected import Tables
 from wganlib.experiments import lgan_curves, lgan_samples, lgan_stability, lgan_table2
 from wganlib.planning.expansion import Entry
-from wganlib.planning.plan import load_plan
 
 X, EXP, SIGMOID, SQRT, SQUARE, HINGE = "x", "exp x", "−log σ(−x)", "x + √(x² + 1)", "(x + 1)²", "max(0, x + 1)"
 SIX = (X, EXP, SIGMOID, SQRT, SQUARE, HINGE)
@@ -77,7 +76,7 @@ GP, LP, MAX = "two-sided", "one-sided", "maximum"
 
 
 def test_demo_has_five_seeds_each_penalty_at_weight_10_and_an_unrestricted_gan() -> None:
-    experiment = load_plan(Path("params"), "demo").experiment("lgan_table2")
+    experiment = committed_plan().experiment("lgan_table2")
     labels = {label(entry) for entry in experiment.entries}
     assert labels == {(o, w) for o in SIX for w in ("0.1", "1")} | {(EXP, p) for p in (GP, LP, MAX)} | {
         (X, GP),
@@ -90,7 +89,7 @@ def test_demo_has_five_seeds_each_penalty_at_weight_10_and_an_unrestricted_gan()
     # As many critic steps.
     assert gan.generator_iterations * gan.method.critic_steps > other.generator_iterations * other.method.critic_steps
     for name in ("lgan_curves", "lgan_stability", "lgan_samples"):
-        assert set(load_plan(Path("params"), "demo").experiment(name).run_keys) <= set(experiment.run_keys)
+        assert set(committed_plan().experiment(name).run_keys) <= set(experiment.run_keys)
 
 
 def test_ranks_best_weights_and_values_by_hand() -> None:
@@ -286,7 +285,7 @@ def test_samples_are_of_the_first_seed_each_run_once() -> None:
     assert titles == [f"{X}, weight 1", f"{EXP}, weight 1", f"{SQRT}, weight 1", f"{SQRT}, weight 0.1"]
     paper = {"inception_score": 5.0, "frechet_inception_distance": 30.0, "inception_score_split_std": 0.05}
     errors = {"frechet_inception_distance_standard_error": 0.1}
-    content = lgan_samples.report(made_up("lgan_samples", lambda entry: paper | errors, scale="paper"))
+    content = lgan_samples.report(made_up("lgan_samples", lambda entry: paper | errors, plan=committed_plan("paper")))
     assert [sum(bool(panel.get_title()) for panel in p.figure.axes) for p in content.pictures] == [3, 3, 1]
 
 
@@ -297,7 +296,9 @@ def test_paper_has_a_page_of_every_data_set() -> None:
         "inception_score_split_std": 0.05,
         "untrained_inception_score": 1.1,
     }
-    tables = made_up("lgan_table2", lambda e: scores | {"frechet_inception_distance_standard_error": 0.1}, scale="paper")
+    tables = made_up(
+        "lgan_table2", lambda e: scores | {"frechet_inception_distance_standard_error": 0.1}, plan=committed_plan("paper")
+    )
     tables = with_measured(tables, lgan_table2.measure)
     content = lgan_table2.report(tables)
     assert len(content.pictures) == 2

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import committed_plan
 from made_up import failed, made_up, values, verdict, with_measured
 from PIL import Image
 
 from wganlib.experiments import lsun_matrix
-from wganlib.planning.plan import load_plan
 from wganlib.reporting.content import Count
 from wganlib.reporting.grammar import cut
 from wganlib.reporting.style import pdf
@@ -19,7 +18,7 @@ SHIFTS = (0.0, 0.1, -0.1, 0.05, -0.05, 0.02, -0.02, 0.01)
 
 
 def plan_of(name, scale="demo"):
-    return load_plan(REPOSITORY / "params", scale).experiment(name)
+    return committed_plan(scale).experiment(name)
 
 
 def shifted(value, entry):

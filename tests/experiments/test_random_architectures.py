@@ -1,5 +1,6 @@
 """Tables 1 and 2 and the penalty's sides from made-up tables whose answers are known: quantities, claims, what tables say."""
 
+import functools
 import math
 import tempfile
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, copy_params, edit_yaml
+from conftest import committed_plan, copy_params, edit_yaml
 from made_up import failed, made_up, values, verdict, with_measured
 
 from wganlib.architectures import parameters
@@ -24,10 +25,17 @@ GAN, GP = "nonsaturating_gan", "wgan_gp"
 SWAPPED = {GAN: GP, GP: GAN}
 
 
-def outcomes(first, second, tmp_path, failures=()):
+@functools.cache
+def plan_of(architectures):
+    """The plan of Table 2 alone, with so many architectures."""
+    with tempfile.TemporaryDirectory() as folder:
+        params = copy_params(Path(folder))
+        edit_yaml(params / "experiments/table2.yaml", **{"scales.demo.architectures": architectures})
+        return load_plan(params, "demo", only="table2")
+
+
+def outcomes(first, second, failures=()):
     """Tables of as many architectures as scores are given of GAN and of WGAN-GP; untrained generators score 1.5."""
-    params = copy_params(Path(tempfile.mkdtemp(dir=tmp_path)))
-    edit_yaml(params / "experiments/table2.yaml", **{"scales.demo.architectures": len(first)})
 
     def scores(entry):
         method, number = entry.labels["method"], entry.labels["architecture"]
@@ -35,7 +43,7 @@ def outcomes(first, second, tmp_path, failures=()):
             return failed(dict(failures)[method, number])
         return {"classifier_score": {GAN: first, GP: second}[method][number - 1]}
 
-    return with_measured(made_up("table2", scores, params=params), table2.measure)
+    return with_measured(made_up("table2", scores, plan=plan_of(len(first))), table2.measure)
 
 
 # Eleven that WGAN-GP trains alone, seven that both train and it better, five that neither trains; the last is a tie.
@@ -45,14 +53,14 @@ SECOND = [4.5] * 11 + [6.0 + 0.1 * k for k in range(7)] + [1.1] * 5 + [1.0]
 
 def test_architectures_count_from_one_on_all_pages():
     for scale, count in (("demo", 24), ("paper", 200)):
-        plan = load_plan(REPOSITORY / "params", scale)
+        plan = committed_plan(scale)
         assert {e.labels["architecture"] for e in plan.experiment("table2").entries} == set(range(1, count + 1))
     first = plan.experiment("table2").entries[0].labels
     assert {name: first[name] for name in random_set.FACTORS} == random_set.sample(1)[0]
 
 
-def test_what_counts_rest_on_is_measured_architecture_by_architecture(tmp_path):
-    measured = table2.measure(outcomes([1.0, 5.0, 3.2, 1.6], [4.4, 4.6, 3.4, 1.6], tmp_path))
+def test_what_counts_rest_on_is_measured_architecture_by_architecture():
+    measured = table2.measure(outcomes([1.0, 5.0, 3.2, 1.6], [4.4, 4.6, 3.4, 1.6]))
     assert values(measured, "margin", method=GP) == pytest.approx([3.4, -0.4, 0.2, 0.0])
     assert values(measured, "margin", method=GAN) == pytest.approx([-3.4, 0.4, -0.2, 0.0])
     assert values(measured, "success", method=GP, minimum="primary") == [1, 1, 0, 0]
@@ -66,8 +74,8 @@ def test_what_counts_rest_on_is_measured_architecture_by_architecture(tmp_path):
     assert trained == ["by one at least"] * 3 + ["by neither"]
 
 
-def test_the_first_twelve_were_seen_before_the_tests_were_fixed(tmp_path):
-    measured = table2.measure(outcomes(FIRST, SECOND, tmp_path))
+def test_the_first_twelve_were_seen_before_the_tests_were_fixed():
+    measured = table2.measure(outcomes(FIRST, SECOND))
     seen = {row["architecture"]: row["seen"] for row in measured.rows if row["quantity"] == "margin"}
     assert seen == {number: "yes" if number <= 12 else "no" for number in range(1, 25)}
 
@@ -75,40 +83,40 @@ def test_the_first_twelve_were_seen_before_the_tests_were_fixed(tmp_path):
 HOLD = ("gp.t2.score-trained", "gp.t2.size", "gp.t2.mcnemar", "gp.t2.most-thresholds")
 
 
-def test_claims_as_the_paper_says_and_reversed(tmp_path):
-    tables = outcomes(FIRST, SECOND, tmp_path)
+def test_claims_as_the_paper_says_and_reversed():
+    tables = outcomes(FIRST, SECOND)
     for name in HOLD:
         said = verdict(name, tables)
         assert (said.verdict, {c.verdict for c in said.controls}) == ("holds", {"fails"}), name
-    reverse = outcomes(SECOND, FIRST, tmp_path)
+    reverse = outcomes(SECOND, FIRST)
     for name in (*HOLD, "gp.t2.score-new", "gp.t2.hardly-only-gan", "gp.t2.gp-trains-all"):
         assert verdict(name, reverse).verdict in ("fails", "undecided"), name
     assert verdict("gp.t2.size", reverse).verdict == verdict("gp.t2.hardly-only-gan", reverse).verdict == "fails"
     assert verdict("gp.t2.gp-trains-all", tables).verdict == "undecided"  # 18 of 24
 
 
-def test_the_primary_test_is_the_sign_test_over_architectures(tmp_path):
+def test_the_primary_test_is_the_sign_test_over_architectures():
     # Ties left out: 18 of 23 for WGAN-GP.
-    said = verdict("gp.t2.score", outcomes(FIRST, SECOND, tmp_path))
+    said = verdict("gp.t2.score", outcomes(FIRST, SECOND))
     assert said.by_rule.effect == pytest.approx(18 / 23)
     assert said.by_rule.n == 23
     p = 2 * sum(math.comb(23, k) for k in range(18, 24)) / 2**23
     assert said.by_rule.p_value == pytest.approx(p)
     assert said.verdict == "holds"
-    new = verdict("gp.t2.score-new", outcomes(FIRST, SECOND, tmp_path))
+    new = verdict("gp.t2.score-new", outcomes(FIRST, SECOND))
     assert (new.by_rule.n, new.by_rule.effect) == (11, pytest.approx(6 / 11))
     assert new.verdict == "undecided"
-    assert verdict("luc.tuning", outcomes(FIRST, [5.9] * 24, tmp_path)).verdict == "fails"
+    assert verdict("luc.tuning", outcomes(FIRST, [5.9] * 24)).verdict == "fails"
 
 
-def test_nothing_is_said_of_a_method_that_trains_no_architecture(tmp_path):
-    said = verdict("gp.t2.score", outcomes([2.0] * 24, SECOND, tmp_path))
+def test_nothing_is_said_of_a_method_that_trains_no_architecture():
+    said = verdict("gp.t2.score", outcomes([2.0] * 24, SECOND))
     assert said.verdict == "not testable here"
     assert "the GAN trains its best architecture" in said.reason
 
 
-def test_a_diverged_run_is_the_worst_and_one_without_memory_leaves_its_pair_out(tmp_path):
-    tables = outcomes([5.0, 9.0, 0.9], [2.0, 9.5, 5.5], tmp_path, {(GAN, 1): "diverged", (GAN, 2): "out_of_memory"})
+def test_a_diverged_run_is_the_worst_and_one_without_memory_leaves_its_pair_out():
+    tables = outcomes([5.0, 9.0, 0.9], [2.0, 9.5, 5.5], {(GAN, 1): "diverged", (GAN, 2): "out_of_memory"})
     assert values(table2.measure(tables), "margin", method=GP) == pytest.approx([1.0, 4.6])
     outcomes_table, factors, architectures = table2.report(tables).tables
     assert outcomes_table.caption.startswith("Outcomes of training 2 random architectures")
@@ -117,12 +125,12 @@ def test_a_diverged_run_is_the_worst_and_one_without_memory_leaves_its_pair_out(
     assert [row[0] for row in architectures.rows] == [1, 2, 3]
     assert math.isinf(architectures.rows[0][10].value)
     with pytest.raises(WganlibError, match="table2: no architecture has a result by both methods"):
-        outcomes([5.0], [5.0], tmp_path, {(GAN, 1): "out_of_memory"})
+        outcomes([5.0], [5.0], {(GAN, 1): "out_of_memory"})
 
 
-def test_counts_tests_and_the_papers_counts_stand_in_one_row(tmp_path):
+def test_counts_tests_and_the_papers_counts_stand_in_one_row():
     """Nine discordant pairs, eight for the second method: p = 2 (1 + 9) / 512 = 0.0390625, share 8/9."""
-    tables = outcomes([5.0, *[2.0] * 8, 6.0, 1.5], [2.0, *[6.0] * 8, 7.0, 1.5], tmp_path)
+    tables = outcomes([5.0, *[2.0] * 8, 6.0, 1.5], [2.0, *[6.0] * 8, 7.0, 1.5])
     table, factors, architectures = table2.report(tables).tables
     row = next(row for row in table.rows if row[0] == Number(4.0, 1))
     assert row[1:5] == [1, 8, 1, 1]
@@ -139,15 +147,15 @@ def test_counts_tests_and_the_papers_counts_stand_in_one_row(tmp_path):
     assert (architectures.rows[0][9].value, architectures.rows[0][11].value) == (5.0, 2.0)
 
 
-def test_of_other_methods_the_paper_has_no_counts(tmp_path):
-    tables = outcomes([5.0, 2.0], [5.0, 2.0], tmp_path)
+def test_of_other_methods_the_paper_has_no_counts():
+    tables = outcomes([5.0, 2.0], [5.0, 2.0])
     other = PublishedTable(source="", score="", architectures=200, columns=("threshold", "mine"), rows=((4.0, 200),))
     changed = replace(tables, published=tables.published.model_copy(update={"outcomes": {"table2": other}}))
     assert {cell for row in table2.report(changed).tables[0].rows for cell in row[7:]} == {None}
 
 
-def test_the_report_shows_the_best_and_the_worst_samples(tmp_path):
-    content = table2.report(outcomes([5.0, 1.7, 2.0], [2.0, 3.0, 9.0], tmp_path))
+def test_the_report_shows_the_best_and_the_worst_samples():
+    content = table2.report(outcomes([5.0, 1.7, 2.0], [2.0, 3.0, 9.0]))
     titles = [panel.get_title() for panel in content.pictures[1].figure.axes]
     assert [title.replace("\n", " ") for title in titles] == [
         "GAN, best: no. 1",
@@ -189,7 +197,7 @@ def sides(two, one, gan=None, failures=()):
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])
 def test_the_two_sided_runs_are_table_2s_and_both_penalties_differ_in_their_form_alone(scale):
-    plan = load_plan(REPOSITORY / "params", scale)
+    plan = committed_plan(scale)
     by_side = {}
     for entry in plan.experiment("penalty_sides").entries:
         by_side.setdefault(entry.labels["penalty"], {})[entry.labels["architecture"]] = entry.spec

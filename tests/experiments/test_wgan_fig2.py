@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from conftest import committed_plan
 from known import expected, member
 from made_up import measured
 from scipy.stats import norm
@@ -16,7 +17,6 @@ from torch import Tensor
 from wganlib.experiments import wgan_fig2
 from wganlib.judging.verdicts import judge
 from wganlib.measuring.study import Findings, Study
-from wganlib.planning.plan import load_plan
 
 SETTINGS = {"points": 401, "limit": 8.0}
 PLACES = {"data": "two_gaussians", "architecture": GIVEN}
@@ -69,7 +69,7 @@ def values(findings: Findings, quantity: str, **labels: str) -> list[float]:
 
 
 def verdicts(of: Study) -> dict[str, str]:
-    params = load_plan("params", "demo", only="wgan_fig2").experiment("wgan_fig2").params
+    params = committed_plan().experiment("wgan_fig2").params
     table = wgan_fig2.measure(of).frame()
     # Equal values have no spread to go by.
     table["value"] += np.random.default_rng(0).normal(0, 1e-6, len(table))

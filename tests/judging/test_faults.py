@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import REPOSITORY
+from conftest import REPOSITORY, committed_plan
 
 import wganlib.training.engine
 import wganlib.training.trainer
@@ -13,7 +13,6 @@ from wganlib.collecting.collect import collect
 from wganlib.collecting.tables import CHECKED_COLUMNS, read_table
 from wganlib.judging.baseline import compare, load_baseline
 from wganlib.methods import constraints, objectives
-from wganlib.planning.plan import load_plan
 from wganlib.scoring import scorer as scoring
 from wganlib.training import runs
 
@@ -56,7 +55,7 @@ def frozen_generator(monkeypatch):
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     spec = plan.classifier_of(plan.experiment("check").run_keys[0])
     folder = tmp_path_factory.mktemp("classifiers") / spec.key
     scoring.make_classifier(spec, plan.params.scoring, folder)
@@ -83,10 +82,10 @@ def regressed(plan, methods, results, classifier):
 
 @pytest.mark.parametrize("method", ["wgan_gp", "nonsaturating_gan"])
 def test_three_fresh_seeds_pass(tmp_path, classifier, method):
-    assert not regressed(load_plan(REPOSITORY / "params", "demo"), (method,), tmp_path, classifier)
+    assert not regressed(committed_plan(), (method,), tmp_path, classifier)
 
 
 @pytest.mark.parametrize("fault", [no_penalty, wrong_sign, swapped_at_random, frozen_generator])
 def test_a_planted_fault_is_found(tmp_path, classifier, monkeypatch, fault):
     fault(monkeypatch)
-    assert regressed(load_plan(REPOSITORY / "params", "demo"), ("wgan_gp",), tmp_path, classifier)
+    assert regressed(committed_plan(), ("wgan_gp",), tmp_path, classifier)

@@ -1,13 +1,12 @@
 """Settings of an experiment's runs in words."""
 
-from conftest import REPOSITORY
+from conftest import committed_plan
 
 from wganlib.planning.describe import settings_lines
-from wganlib.planning.plan import load_plan
 
 
 def lines_of(name):
-    return settings_lines(load_plan(REPOSITORY / "params", "demo").experiment(name).entries)
+    return settings_lines(committed_plan().experiment(name).entries)
 
 
 def test_numbered_architectures_are_one_line_a_method():

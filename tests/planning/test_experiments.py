@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import REPOSITORY, copy_params, edit_yaml, snakemake, wganlib
+from conftest import REPOSITORY, committed_plan, copy_params, edit_yaml, snakemake, wganlib
 
 from wganlib.errors import WganlibError
 from wganlib.planning.describe import settings_lines
@@ -29,7 +29,7 @@ WITHOUT_CLAIMS = {"table1", "lsun_samples_128"}
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])
 def test_every_table_and_figure_exists_at_every_scale(scale):
-    plan = load_plan(REPOSITORY / "params", scale)
+    plan = committed_plan(scale)
     # The base network's variants are of the demo alone, as the runs that they share.
     asked = set(TARGETS) if scale == "demo" else set(TARGETS) - {"base_net"}
     assert asked == {name for name in plan.shown() if plan.experiment(name).params.scored} | {"table1"}
@@ -39,7 +39,7 @@ def test_every_table_and_figure_exists_at_every_scale(scale):
 
 
 def test_claims_are_many_each_once_and_ten_are_primary():
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     claims = {name: claim for experiment in plan.experiments.values() for name, claim in experiment.params.claims.items()}
     assert len(claims) >= 240
     assert sum(claim.primary for claim in claims.values()) == 10
@@ -57,7 +57,7 @@ def test_a_claim_that_stands_twice_is_refused(tmp_path):
 
 
 def test_the_demo_s_trainings_fit_their_budget():
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     runs = {run for name in plan.shown() for run in plan.experiment(name).run_keys} & set(plan.runs)
     assert sum(map(plan.seconds, (*runs, *plan.stacks))) < BUDGET
     seeds = {name: {e.spec.seed for e in plan.experiment(name).entries} for name in plan.shown()}
@@ -68,7 +68,7 @@ def test_the_demo_s_trainings_fit_their_budget():
 
 @pytest.mark.slow
 def test_a_dry_run_of_the_paper_lists_every_run_once():
-    plan = load_plan(REPOSITORY / "params", "paper")
+    plan = committed_plan("paper")
     done = snakemake(REPOSITORY, "-n", "-q", "rules", "--config", "scale=paper", "--", "reports")
     assert done.returncode == 0, done.stdout[-3000:]
     words = [line.split() for line in done.stdout.splitlines()]
@@ -83,7 +83,7 @@ def test_the_plan_prints_runs_and_hours_of_every_experiment():
     done = wganlib(REPOSITORY, "plan", "--scale", "paper")
     assert done.returncode == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()}
-    plan = load_plan(REPOSITORY / "params", "paper")
+    plan = committed_plan("paper")
     for name in plan.shown():
         assert int(lines[name][1]) == len({entry.run for entry in plan.experiment(name).trained_entries})
         assert (float(lines[name][-2]) > 0) == bool(int(lines[name][1]))
@@ -99,7 +99,7 @@ def base(**changes):
 
 
 def expanded(params):
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     settings = {name: m.settings.model_dump(mode="json", exclude_none=True) for name, m in plan.methods.items()}
     read = ExperimentParams.model_validate_json(json.dumps(params), strict=True)
     around = Surroundings(settings, {"name": "digits", "image_size": 16}, 0.5, 1)
@@ -154,7 +154,7 @@ def test_methods_are_an_axis_and_own_runs_come_seed_by_seed():
 
 
 def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s_judge():
-    demo, paper = (load_plan(REPOSITORY / "params", scale) for scale in ("demo", "paper"))
+    demo, paper = (committed_plan(scale) for scale in ("demo", "paper"))
     limited = [run for run in demo.experiment("mnist_overfitting").run_keys if demo.runs[run].dataset.train_limit]
     assert limited
     assert {demo.classifier_of(run).key for run in limited} == {demo.classifier_of(demo.experiment("table2").run_keys[0]).key}
@@ -166,7 +166,7 @@ def test_a_run_s_classifier_is_that_of_its_whole_data_set_or_of_the_experiment_s
 
 
 def test_architectures_of_the_random_set_have_l2_and_sub_batches_where_they_are_normalised():
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     for entry in plan.experiment("table2").entries:
         method, normalized = entry.spec.method, entry.labels["critic_normalized"]
         assert method.critic_l2 == (1e-3 if normalized else 0.0)
@@ -210,7 +210,7 @@ def test_an_option_s_data_set_replaces_the_scale_s():
 
 
 def test_runs_that_differ_in_the_constraint_alone_have_one_line_of_settings_with_all_constraints():
-    entries = load_plan(REPOSITORY / "params", "demo", only="gp_fig1a").experiment("gp_fig1a").entries
+    entries = committed_plan().experiment("gp_fig1a").entries
     clipped, penalised = settings_lines(entries)
     assert clipped.startswith("clipping; none: ")
     assert penalised.startswith("penalty, one-sided penalty; 10, 1, 0.1: ")
@@ -221,7 +221,7 @@ def test_runs_that_differ_in_the_constraint_alone_have_one_line_of_settings_with
 
 
 def test_versions_of_the_parts_are_no_difference_from_the_paper():
-    here, paper = (load_plan(REPOSITORY / "params", s, only="gp_fig1a").experiment("gp_fig1a") for s in ("demo", "paper"))
+    here, paper = (committed_plan(s).experiment("gp_fig1a") for s in ("demo", "paper"))
     rows = differences(here, paper)
     assert ("generator iterations", "2,000", "10,000") in rows
     assert not [row for row in rows if "numerics" in row.setting]

@@ -7,17 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import REPOSITORY
+from conftest import committed_plan
 
 from wganlib.files import write_json
 from wganlib.planning import progress
-from wganlib.planning.plan import load_plan
 from wganlib.planning.progress import Job, Progress
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return load_plan(REPOSITORY / "params", "demo")
+    return committed_plan()
 
 
 def test_times_left_are_the_plan_s_corrected_by_what_was_measured(plan, tmp_path):

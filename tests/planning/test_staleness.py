@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, copy_params, edit_yaml
+from conftest import REPOSITORY, committed_plan, copy_params, edit_yaml
 
 from wganlib.planning import staleness
 from wganlib.planning.plan import load_plan
@@ -52,7 +52,7 @@ def test_a_measurement_s_settings_change_its_tables(tmp_path):
 
 
 def test_tables_depend_on_files_of_runs_and_on_no_file_of_parameters():
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     for name in plan.experiments:
         assert all(path.startswith("results/") for path in collected_from(plan, name))
     assert collected_from(plan, "table1") == collected_from(plan, "lgan_dual") == []
@@ -61,7 +61,7 @@ def test_tables_depend_on_files_of_runs_and_on_no_file_of_parameters():
 
 
 def test_a_target_asks_for_its_tables_and_every_run_by_name():
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     files = behind(plan, ["reports/lsun_matrix.pdf", "reports/gp_fig1a.pdf", "results/elsewhere.csv"])
     experiment = plan.experiment("lsun_matrix")
     assert {"results/demo/lsun_matrix/runs.csv", "results/demo/gp_fig1a/runs.csv"} < set(files)
@@ -82,7 +82,7 @@ def test_code_counts_for_what_it_makes(monkeypatch, tmp_path):
     """A plot of one experiment makes its report anew and no other; a measurement its tables."""
     import wganlib.planning.staleness as rules
 
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     library = shutil.copytree(REPOSITORY / "wganlib", tmp_path / "wganlib", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(rules, "__file__", str(library / "planning/staleness.py"))
 
@@ -107,7 +107,7 @@ def test_code_counts_for_what_it_makes(monkeypatch, tmp_path):
 
 
 def test_tables_are_old_when_code_that_collecting_reads_changes(monkeypatch):
-    plan, patterns, library = load_plan(REPOSITORY / "params", "demo"), [], REPOSITORY / "wganlib"
+    plan, patterns, library = committed_plan(), [], REPOSITORY / "wganlib"
     monkeypatch.setattr(staleness, "_code_digest", lambda *given: patterns.extend(given))
     tables_code(plan, "table2")
     covered = {path.relative_to(library) for pattern in patterns for path in library.glob(pattern)}

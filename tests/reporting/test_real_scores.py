@@ -187,29 +187,27 @@ def test_penalties_are_compared_on_pairs_that_have_a_result(made):
 
 
 def test_the_pilot_chooses_by_the_inception_score(made):
-    numbers = made.reports["pilot"]
-    all_runs = by_labels(made, "pilot")
-    untrained = statistics.mean(s["untrained_inception_score"] for _, s in all_runs)
-    assert numbers["untrained"] == pytest.approx(untrained)
-    for method, shown in zip((GAN, GP), numbers["methods"], strict=True):
+    (table,) = made.reports["pilot"]["tables"]
+    untrained = statistics.mean(s["untrained_inception_score"] for _, s in by_labels(made, "pilot"))
+    assert f"Untrained generators score {untrained:.2f}" in table["caption"]
+    for method, row in zip((GAN, GP), table["rows"], strict=True):
         means = [
             statistics.mean(s["snapshots"][i]["inception_score"] for s in ended(made, "pilot", method=method)) for i in "13"
         ]
-        assert [cell["mean"] for cell in shown["lines"][0]["cells"]] == pytest.approx(means)
-        assert shown["choice"]["mean"] == pytest.approx(max(means))
-    assert "Inception Score after … generator iterations" in made.texts["pilot"]
+        assert row[3] == (1 if means[0] >= means[1] else 3)
+        assert row[4]["mean"] == pytest.approx(max(means))
+    assert "Mean Inception Score over the pilot" in made.texts["pilot"]
 
 
-def test_a_gan_without_memory_has_no_ratio_and_one_that_diverged_has_collapsed(made):
-    numbers = made.reports["wgan_generators"]
-    quantities = {(row["quantity"], row["case"]): row for row in numbers["quantities"]}
-    assert ("ratio", "GAN") not in quantities
+def test_a_gan_without_memory_has_no_score_and_one_that_diverged_the_worst(made):
+    (table,) = made.reports["wgan_generators"]["tables"]
+    rows = {(row[0], row[1]): dict(zip(table["columns"], row, strict=True)) for row in table["rows"]}
+    constant = "no batch norm, constant filters"
+    without = {of for of, row in rows.items() if row["runs ok"]["cases"] == 0}
+    assert without == {(constant, "GAN"), ("MLP", "GAN")}
+    means = [[rows[of][name]["mean"] for name in ("Inception Score", "FID")] for of in ((constant, "GAN"), ("MLP", "GAN"))]
+    assert means == [[None, None], [1.0, "∞"]]
     (wgan,) = ended(made, "wgan_generators", method="wgan_2017", generator="MLP")
-    expected = 1.0 - wgan["measures"]["pairwise_ssim"]["value"]
-    assert float(quantities["collapse", "GAN"]["mean"].replace("−", "-")) == pytest.approx(expected, abs=1e-3)
-    scores, collapse = numbers["tables"]
-    assert [row[2] for row in scores["rows"]] == ["1 of 1", "1 of 1", "1 of 1", "0 of 1", "1 of 1", "0 of 1"]
-    assert [scores["rows"][i][3:6:2] for i in (3, 5)] == [["–", "–"], ["1.00", "∞"]]
-    assert [collapse["rows"][i][-1] for i in (3, 5)] == ["–", "∞"]
-    assert scores["columns"][3:6] == ["Inception Score", "split spread", "FID"]
+    assert rows["MLP", "WGAN"]["Inception Score"]["mean"] == pytest.approx(wgan["inception_score"])
+    assert rows["MLP", "WGAN"]["FID"]["mean"] == pytest.approx(wgan["frechet_inception_distance"])
     assert "one that ran out of memory has no result and is left out" in made.texts["wgan_generators"]

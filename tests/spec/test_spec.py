@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import REPOSITORY, copy_params, edit_yaml, make_spec, spec_is_refused
+from conftest import REPOSITORY, committed_plan, copy_params, edit_yaml, make_spec, spec_is_refused
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -194,7 +194,7 @@ def test_calls_of_layers_by_hand(norm, reached):
 
 
 def test_the_paper_s_plan_is_the_paper_s_protocol():
-    plan = load_plan(REPOSITORY / "params", "paper")
+    plan = committed_plan("paper")
     experiment = plan.experiment("table2")
     assert len(experiment.entries) == 400
     runs = {key: plan.runs[key] for key in plan.experiment("table2").run_keys}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from conftest import REPOSITORY, copy_params, edit_yaml, make_spec
+from conftest import committed_plan, copy_params, edit_yaml, make_spec
 
 from wganlib.planning.plan import load_plan
 from wganlib.scoring import scorer
@@ -58,7 +58,7 @@ def test_threads_are_part_of_a_key_and_a_scale_s_are_those_of_its_runs_but_of_st
     assert Spec.model_validate_json(make_spec(threads=2).canonical(), strict=True).threads == 2
     params = copy_params(tmp_path)
     edit_yaml(params / "scales/demo.yaml", threads=3)
-    plan, before = load_plan(params, "demo"), load_plan(REPOSITORY / "params", "demo")
+    plan, before = load_plan(params, "demo"), committed_plan()
     assert {spec.threads for spec in plan.runs.values()} == {3}
     assert {spec.threads for spec in plan.classifiers().values()} == {3}
     assert plan.stacks.keys() == before.stacks.keys()

@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 import yaml
-from conftest import BIN, REPOSITORY, edit_yaml, environment
+from conftest import BIN, REPOSITORY, committed_plan, edit_yaml, environment
 
-from wganlib.planning.plan import load_plan
 from wganlib.planning.snakemake import collected_from
 
 STAGE = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())
@@ -128,7 +127,7 @@ def test_parameters_metrics_and_plots(clone, tmp_path):
 def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
     assert "20 files written" in call(clone, str(BIN / "wganlib"), "publish")
     copied = call(clone, "git", "ls-files", "--others", "--exclude-standard").split()
-    assert len(copied) == 19
+    assert len(copied) == 21
     assert all(path.split("/")[1:3] == ["published", "demo"] for path in copied)
     call(clone, "git", "add", "-A")
     call(clone, "git", "commit", "-q", "-m", "published")
@@ -138,7 +137,7 @@ def test_publishing_is_for_git_and_dvc_does_not_notice(clone):
 
 
 def test_everything_that_the_rules_make_lies_in_an_output_of_the_stage():
-    plan = load_plan(REPOSITORY / "params")
+    plan = committed_plan()
     outputs = [next(iter(out)).replace("${scale}", plan.scale) for out in STAGE["stages"]["benchmark"]["outs"]]
     made = [path for name in plan.experiments for path in collected_from(plan, name)]
     made += [f"results/{plan.scale}/{name}/runs.csv" for name in plan.experiments]
@@ -155,7 +154,7 @@ def test_everything_that_the_rules_make_lies_in_an_output_of_the_stage():
 
 def test_metrics_and_parameters_are_those_of_what_the_configured_targets_make():
     config = yaml.safe_load((REPOSITORY / "params/config.yaml").read_text())
-    plan = load_plan(REPOSITORY / "params")
+    plan = committed_plan()
     names = [re.fullmatch(r"reports/(\w+)\.pdf", target)[1] for target in config["targets"]]
     scored = [name for name in names if plan.experiment(name).params.scored and plan.experiment(name).params.trained]
     assert STAGE["metrics"] == [f"results/${{scale}}/{name}/metrics.json" for name in scored]

@@ -28,7 +28,7 @@ COMMANDS = {
     "classifier JUDGE --scoring SCORING --results NEW": SCORE,
     "score SPEC --scoring SCORING --classifier FOLDER": SCORE,
     "sample KEY --out NEW.png": TRAIN - {"yaml"} | {"PIL"},
-    "collect table2": COLLECT | {"seaborn"},
+    "collect table2": COLLECT | {"matplotlib", "scipy", "seaborn"},
     "report table2": COLLECT | {"matplotlib", "scipy", "seaborn", "typst"},
     "check results/demo/table2/runs.csv": ALWAYS | {"filelock", "numpy", "pandas", "pyarrow", "scipy"},
 }

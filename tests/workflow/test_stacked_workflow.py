@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from conftest import copy_params, edit_yaml, snakemake, wganlib
+from conftest import committed_plan, copy_params, edit_yaml, snakemake, wganlib
 from test_workflow import dry_run
 
 from wganlib.errors import WganlibError
@@ -23,7 +23,7 @@ def stacked(plan: Plan) -> list[Experiment]:
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])
 def test_every_experiment_exists_at_every_scale_with_its_seeds(scale: str) -> None:
-    plan = load_plan(Path("params"), scale)
+    plan = committed_plan(scale)
     assert len(stacked(plan)) == 11
     for experiment in stacked(plan):
         assert len(experiment.seeds) >= 3, experiment.name
@@ -35,7 +35,7 @@ def test_every_experiment_exists_at_every_scale_with_its_seeds(scale: str) -> No
 
 
 def test_the_demo_is_a_quarter_as_wide_and_cheap() -> None:
-    demo, paper = (load_plan(Path("params"), scale) for scale in ("demo", "paper"))
+    demo, paper = (committed_plan(scale) for scale in ("demo", "paper"))
     assert sum(map(demo.seconds, demo.stacks)) < 1800
     for name in ("gp_fig1a", "lgan_fig2", "lgan_fig3", "gp_toy_training", "gp_fig1b"):
         small, whole = (plan.experiment(name).entries[0].spec for plan in (demo, paper))
@@ -44,7 +44,7 @@ def test_the_demo_is_a_quarter_as_wide_and_cheap() -> None:
 
 
 def test_the_paper_s_settings_are_the_protocol_s() -> None:
-    plan = load_plan(Path("params"), "paper")
+    plan = committed_plan("paper")
 
     def spec(name: str, **labels: str) -> Spec:
         return plan.experiment(name).spec_of(**labels)

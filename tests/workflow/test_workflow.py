@@ -17,6 +17,7 @@ import pytest
 import yaml
 from conftest import (
     REPOSITORY,
+    committed_plan,
     edit_yaml,
     environment,
     four_run_project,
@@ -212,7 +213,7 @@ def test_every_number_of_the_report_recomputed_and_its_scores_from_the_runs(buil
 
 def test_every_number_of_the_published_report():
     rows = check_report(REPOSITORY, "results/published/demo", "reports/published/demo")
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     assert [r["run"] for r in rows] == [e.run for e in plan.experiment("table2").entries]
     assert len(rows) >= 24
 
@@ -221,7 +222,7 @@ def test_the_demo_s_settings_are_the_pilot_s_choice():
     """Recomputed here from the pilot's published scores: each method's own best mean, and the threshold's rule."""
     with (REPOSITORY / "results/published/demo/pilot/snapshots.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    plan = load_plan(REPOSITORY / "params", "demo")
+    plan = committed_plan()
     best_scores = []
     for method in ("nonsaturating_gan", "wgan_gp"):
         groups = {}

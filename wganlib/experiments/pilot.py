@@ -115,8 +115,10 @@ def _of_scores(findings: Findings, settings: list[pd.DataFrame], method: str, sc
 
 
 def _whole(settings: list[pd.DataFrame]) -> bool:
-    """Whether every setting has a result of the same number of seeds, and finite distances."""
-    return len({len(group) for group in settings}) == 1 and all(np.isfinite(group["log_distance"]).all() for group in settings)
+    """Whether every setting has a result of the same number of seeds, and finite distances; enough of both for their spread."""
+    seeds = {len(group) for group in settings}
+    finite = all(np.isfinite(group["log_distance"]).all() for group in settings)
+    return finite and len(settings) > 2 and len(seeds) == 1 and min(seeds) > 1
 
 
 def report(tables: Tables) -> Content:

@@ -23,9 +23,10 @@ def _missing(value: Any) -> bool:
 
 def histories(tables: Tables, table: pd.DataFrame) -> Iterator[tuple[dict[Any, Any], pd.DataFrame]]:
     """Each run that ended, with its rows of the snapshots or of the curves in order; without those that have none."""
-    for run in rows_of(tables.runs, outcome="ok").to_dict("records"):
-        rows = rows_of(table, run=run["run"], group=run["group"]) if len(table) else table
-        if len(rows):
+    ended = rows_of(tables.runs, outcome="ok").to_dict("records")
+    parts = dict(iter(table.groupby(["run", "group"], sort=False))) if len(table) else {}
+    for run in ended:
+        if (rows := parts.get((run["run"], run["group"]))) is not None:
             yield run, rows.sort_values("generator_iteration")
 
 
