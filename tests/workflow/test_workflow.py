@@ -191,7 +191,7 @@ def check_report(folder, tables, reports):
             row = next(r for r in rows if r["architecture"] == str(line[0]) and r["method"] == method)
             assert line[9 + 2 * place]["value"] == float(row["classifier_score"])
     assert {r["architecture"] for r in rows} == {str(number) for number in range(1, len(architectures) + 1)}
-    by_key = {line["key"]: line for line in report["run_list"]}
+    by_key = {run["key"]: run | {"labels": line["labels"]} for line in report["run_list"] for run in line["runs"]}
     assert len(by_key) == report["runs"] == len(rows)
     for row in rows:
         line = by_key[row["run"].rpartition("-")[2]]

@@ -43,7 +43,8 @@ def _settings(experiment: Experiment) -> dict[str, dict[Any, None]]:
     if isinstance(experiment.scale.architectures, int):
         result["architectures"] = {experiment.scale.architectures: None}
     if experiment.params.scored:
-        result |= {f"scoring.{name}": {value: None} for name, value in _flat(how.model_dump(mode="json", exclude_none=True))}
+        parts = _flat(how.model_dump(mode="json", exclude_none=True, exclude=LEFT_OUT))
+        result |= {f"scoring.{name}": {value: None} for name, value in parts}
     return {name: dict.fromkeys(sorted(values, key=lambda v: (str(type(v)), v))) for name, values in result.items()}
 
 
@@ -62,8 +63,12 @@ def _words(name: str) -> str:
 
     >>> _words("method.critic_optimizer.learning_rate")
     "critic optimizer's learning rate"
+    >>> _words("scoring.num_samples")
+    'scoring num samples'
     """
     parts = [part.replace("_", " ") for part in name.split(".")]
+    if parts[0] == "scoring":
+        return " ".join(parts)
     if parts[0] in ("method", "architecture", "dataset") and len(parts) > 1:
         parts = [f"{parts[0]} {parts[1]}", *parts[2:]] if parts[0] != "method" and len(parts) == 2 else parts[1:]
     return "'s ".join(parts)

@@ -89,7 +89,7 @@ def _numbers(tables: Tables, content: Content) -> dict[str, Any]:
         "unspecified": list(experiment.params.unspecified) if tables.scale == PAPER else [],
         "tables": [_table(table) for table in content.tables],
         "lines": [block._asdict() for block in content.lines],
-        "run_list": [_run(row, tables) for row in runs.to_dict("records")] if scored else [],
+        "run_list": _run_list(runs, tables) if scored else [],
         "scoring": _scoring(experiment, tables) if scored else "",
         "settings": settings_lines(experiment.trained_entries),
         "seeds": list(experiment.seeds),
@@ -130,13 +130,21 @@ def _failed(row: dict[Any, Any], experiment: Experiment) -> str:
     return f"{', '.join(labels)} ({str(row['outcome']).replace('_', ' ')})"
 
 
+def _run_list(runs: pd.DataFrame, tables: Tables) -> list[dict[str, Any]]:
+    """The runs by their options, in a row the seeds of one."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in runs.to_dict("records"):
+        labels = [tables.title(str(row[axis])) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
+        architecture = [f"no. {row['architecture']}"] if isinstance(row.get("architecture"), int) else []
+        name = ", ".join([*architecture, *(labels or [row["group"].replace("_", " ")])])
+        rows.setdefault(name, []).append(_run(row, tables))
+    return [{"labels": labels, "runs": ones} for labels, ones in rows.items()]
+
+
 def _run(row: dict[Any, Any], tables: Tables) -> dict[str, Any]:
-    labels = [tables.title(str(row[axis])) for axis in tables.experiment.axes if isinstance(row.get(axis), str)]
     c = tables.columns
     score, untrained = (float(row.get(name) or math.nan) for name in (c.score, c.untrained))
-    architecture = [f"no. {row['architecture']}"] if isinstance(row.get("architecture"), int) else []
     return {
-        "labels": ", ".join([*architecture, *(labels or [row["group"].replace("_", " ")])]),
         "seed": str(row["seed"]),
         "outcome": str(row["outcome"]).replace("_", " "),
         "score": _number(score),
