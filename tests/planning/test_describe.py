@@ -2,7 +2,8 @@
 
 from conftest import committed_plan
 
-from wganlib.planning.describe import settings_lines
+from wganlib.datasets import DATASETS
+from wganlib.planning.describe import TITLES, settings_lines, world
 
 
 def lines_of(name):
@@ -27,3 +28,10 @@ def test_runs_of_few_kinds_have_networks_and_training_in_one_line():
     lines = lines_of("cifar_table3")
     assert [line.partition(":")[0] for line in lines] == ["unsupervised", "AC-GAN"]
     assert all("parameters; objective" in line for line in lines)
+
+
+def test_every_data_set_has_a_name_for_sentences():
+    own = {"digits", "image_folder", "text_folder"}
+    assert TITLES.keys() | own == DATASETS.keys()
+    (of_toys,) = {world([e.spec for e in committed_plan().experiment("gp_fig1a").trained_entries])}
+    assert of_toys == "on 8 Gaussians, 25 Gaussians and the Swiss roll after 2,000 iterations"

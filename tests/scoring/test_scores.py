@@ -58,6 +58,10 @@ def test_the_score_of_known_cases():
     assert scores.inception_formula(np.full((40, 10), 0.1), 2) == pytest.approx((1.0, 0.0))
     assert scores.inception_formula(np.tile(np.eye(10), (4, 1)), 2) == pytest.approx((10.0, 0.0))
     assert scores.inception_formula(np.tile(np.eye(10)[:1], (40, 1)), 2) == pytest.approx((1.0, 0.0))
+    # A probability whose mean falls below the smallest number counts as none.
+    tiny = np.tile([1.0, 0.0], (40, 1))
+    tiny[7] = 1.0, 5e-324
+    assert scores.inception_formula(tiny, 2) == pytest.approx((1.0, 0.0))
 
 
 def test_moments_by_loops():

@@ -88,6 +88,30 @@ def _settings(spec: Spec, numbered: bool) -> tuple[str, str]:
     return networks, "; ".join(parts)
 
 
+TITLES = {
+    "gaussians8": "8 Gaussians",
+    "gaussians25": "25 Gaussians",
+    "swiss_roll": "the Swiss roll",
+    "lgan_case1": "squares that lie apart",
+    "lgan_case2": "squares that overlap",
+    "lgan_case3": "a Gaussian against two",
+    "parallel_lines": "parallel lines",
+    "two_gaussians": "two Gaussians",
+    "two_points": "two points",
+    "digits_pairs": "ten digits against ten images of noise",
+    "cifar10_pairs": "ten images of CIFAR-10 against ten of noise",
+    "mnist": "MNIST",
+    "cifar10": "CIFAR-10",
+    "tiny_imagenet": "Tiny ImageNet",
+    "imagenet32": "32 × 32 ImageNet",
+    "lsun_bedrooms": "LSUN bedrooms",
+    "flowers102": "Oxford flowers",
+    "sklearn_texts": "scikit-learn's texts",
+    "billion_word": "Billion Word",
+}
+"""Data sets in the words of sentences, where their names are not words."""
+
+
 def world(runs: Iterable[Spec]) -> str:
     """What a verdict on these runs is about: their data and training, in words; nothing for none.
 
@@ -96,18 +120,22 @@ def world(runs: Iterable[Spec]) -> str:
     runs = list(runs)
     if not runs:
         return ""
-    data = dict.fromkeys(_data(spec).replace("_", " ") for spec in runs)
+    data = dict.fromkeys(TITLES.get(spec.dataset.name, spec.dataset.name) + _size(spec) for spec in runs)
     iterations = sorted({spec.generator_iterations for spec in runs})
     budget = f"{iterations[0]:,}" + (f" to {iterations[-1]:,}" if len(iterations) > 1 else "")
     return f"on {joined(data)} after {budget} iterations"
 
 
 def _data(spec: Spec) -> str:
+    return f"{spec.dataset.name}{_size(spec)}"
+
+
+def _size(spec: Spec) -> str:
     data = spec.dataset
     size = f" at {data.image_size} × {data.image_size}" if data.image_size else ""
     if data.length:
         size = f", {data.length} symbols a line"
-    return f"{data.name}{size}{f', {data.train_limit:,} examples' if data.train_limit else ''}"
+    return size + (f", {data.train_limit:,} examples" if data.train_limit else "")
 
 
 def _network(spec: Spec) -> str:

@@ -78,16 +78,21 @@ def _plural(unit: str) -> str:
     return "series" if unit == "series" else "networks" if unit == "networks" else f"{_unit(unit)}s"
 
 
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+"""Digits as exponents."""
+
+
 def _short(value: float | str | None) -> str:
     """Three significant figures.
 
     >>> _short(-0.12345), _short(1234.5), _short(1.6e-7), _short(None)
-    ('−0.123', '1,234', '1.6e−07', '–')
+    ('−0.123', '1,234', '1.6 × 10⁻⁷', '–')
     """
     if value is None or isinstance(value, str):
         return value or "–"
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
-        return f"{value:.1e}".replace("-", "−")
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
     return (f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}").replace("-", "−")
 
 

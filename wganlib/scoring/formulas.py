@@ -22,8 +22,9 @@ def inception_formula(probabilities: Array, splits: int) -> tuple[float, float]:
     """
     p = np.asarray(probabilities, dtype=np.float64).reshape(splits, -1, probabilities.shape[-1])
     marginal = p.mean(axis=1, keepdims=True)
-    # 0 log 0 = 0: where p is zero the ratio is set to one.
-    ratio = np.divide(p, marginal, out=np.ones_like(p), where=p > 0)
+    # 0 log 0 = 0: where p is zero the ratio is set to one; and where p is so small that its mean is, numbers below the normal
+    # range being taken for zero.
+    ratio = np.divide(p, marginal, out=np.ones_like(p), where=(p > 0) & (marginal > 0))
     scores = np.exp((p * np.log(ratio)).sum(axis=2).mean(axis=1))
     return float(scores.mean()), float(scores.std())
 
