@@ -21,7 +21,8 @@ CONSTRAINT = "{constraint}"
 def settings_lines(runs: Iterable[Entry]) -> list[str]:
     """One line for all runs whose settings are equal but for the constraint, headed by the options that they stand for.
 
-    Networks and training have lines apart where that takes fewer, as where every network is trained by every method.
+    Networks and training have lines apart where that takes fewer, as where every network is trained by every method. What is
+    the same in all lines stands in one before them.
     """
     told, constraints = [], dict[tuple[str, str], dict[str, None]]()
     for run in runs:
@@ -32,7 +33,7 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
         told.append((texts, kept))
         constraints.setdefault(texts, {})[_constraint(run.spec.method.constraint)] = None
     told = [
-        ((networks, training.replace(CONSTRAINT, joined(constraints[networks, training]))), labels)
+        ((networks, training.replace(CONSTRAINT, _together(constraints[networks, training]))), labels)
         for (networks, training), labels in told
     ]
     together = _lines((f"{networks}; {training}", labels) for (networks, training), labels in told)
@@ -40,20 +41,37 @@ def settings_lines(runs: Iterable[Entry]) -> list[str]:
     return min(together, apart, key=len)
 
 
+def _together(constraints: Iterable[str]) -> str:
+    """Constraints, those that differ in their weight alone as one.
+
+    >>> _together(["penalty of weight 10", "penalty of weight 1", "none"])
+    'penalty of weight 10 and 1 and none'
+    """
+    weights: dict[str, list[str]] = {}
+    for constraint in constraints:
+        kind, _, weight = constraint.partition(" of weight ")
+        # What stands behind a weight belongs to that alone.
+        weights.setdefault(constraint if "," in weight else kind, []).extend([weight] if weight and "," not in weight else [])
+    return joined([f"{kind} of weight {joined(ones)}" if ones else kind for kind, ones in weights.items()])
+
+
 def _lines(told: Iterable[tuple[str, dict[str, Label]]]) -> list[str]:
-    """A line for each text, headed by the options of the axes that do not have it with all."""
+    """A line for each text, headed by the options of the axes that do not have it with all; before them what all texts share."""
     lines: dict[str, list[dict[str, Label]]] = {}
     options: dict[str, set[Label]] = {}
     for text, labels in told:
         lines.setdefault(text, []).append(labels)
         for axis, label in labels.items():
             options.setdefault(axis, set()).add(label)
-    described = []
+    shared = [part for part in next(iter(lines), "").split("; ") if all(part in text.split("; ") for text in lines)]
+    shared = shared if len(lines) > 1 else []
+    described = [f"all: {'; '.join(shared)}"] if shared else []
     for text, labelled in lines.items():
         axes = dict.fromkeys(axis for one in labelled for axis in one)
         chosen = {axis: dict.fromkeys(one[axis] for one in labelled if axis in one) for axis in axes}
         heads = [", ".join(map(str, result)) for axis, result in chosen.items() if set(result) != options[axis]]
-        described.append(f"{'; '.join(heads)}: {text}" if heads else text)
+        own = "; ".join(part for part in text.split("; ") if part not in shared) or "nothing else"
+        described.append(f"{'; '.join(heads)}: {own}" if heads else own)
     return described
 
 
