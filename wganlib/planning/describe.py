@@ -56,7 +56,7 @@ def _together(constraints: Iterable[str]) -> str:
 
 
 def _lines(told: Iterable[tuple[str, dict[str, Label]]]) -> list[str]:
-    """A line for each text, headed by the options of the axes that do not have it with all; before them what all texts share."""
+    """A line for each text, headed by the options of the axes that do not have it with all; first what all share."""
     lines: dict[str, list[dict[str, Label]]] = {}
     options: dict[str, set[Label]] = {}
     for text, labels in told:
