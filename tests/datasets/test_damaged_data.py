@@ -100,7 +100,7 @@ DAMAGES = {
     "lsun: garbage": (
         "lsun_bedrooms",
         lambda r: (r / "lsun/bedroom_train_lmdb/data.mdb").write_bytes(b"x" * 8192),
-        ["bedroom_train_lmdb", "not an LMDB database"],
+        ["bedroom_train_lmdb", "not a whole LMDB database"],
     ),
     "lsun: an entry that is no image": (
         "lsun_bedrooms",
@@ -126,12 +126,12 @@ DAMAGES = {
     "tiny: missing image": ("tiny_imagenet", lambda r: (r / TINY / "val/images/val_1.JPEG").unlink(), ["val_1.JPEG", "unpack"]),
     "flowers: label 103": (
         "flowers102",
-        lambda r: official.savemat(r / "flowers102/imagelabels.mat", {"labels": np.full((1, 13), 103)}),
+        lambda r: official.flower_labels(r / "flowers102", np.full((1, 13), 103)),
         ["image_00001.jpg", "label 103", "1 to 102"],
     ),
     "flowers: too few labels": (
         "flowers102",
-        lambda r: official.savemat(r / "flowers102/imagelabels.mat", {"labels": np.ones((1, 2))}),
+        lambda r: official.flower_labels(r / "flowers102", np.ones((1, 2))),
         ["image_00003.jpg", "label none"],
     ),
     "flowers: no mat": (
@@ -324,7 +324,7 @@ def test_archives_are_unpacked_whole_and_their_checksum_recorded_where_none_is_p
     # The recorded checksum is the expected one from then on.
     shutil.rmtree(root / "set")
     server.content = pack({"set/a.txt": b"other"})
-    with pytest.raises(WganlibError, match="expected " + sha256):
+    with pytest.raises(WganlibError, match="checksums.json says " + sha256):
         fetch.fetch("cifar10")
 
 

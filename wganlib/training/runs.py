@@ -74,7 +74,7 @@ def train(
     spec.check_current("spec")
     chosen = choose_device(device)
     folder, checkpoints = spec.folder(results), layout.checkpoint_folder(results, spec.key)
-    with exclusive(checkpoints / "lock", timeout_seconds=60):
+    with exclusive(checkpoints / "lock", 60, "has been training this run"):
         if is_complete(folder, spec.files):
             check_spec(folder, spec)
             remove_checkpoint(checkpoints)  # of a training that was killed after its last file
