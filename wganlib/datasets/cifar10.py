@@ -5,10 +5,9 @@ from numpy.typing import NDArray
 
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
-from wganlib.datasets.parsers import unreadable
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))

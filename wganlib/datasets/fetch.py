@@ -159,9 +159,12 @@ def unpack(path: Path, folder: Path) -> None:
             if target.is_dir():
                 shutil.rmtree(target)
             os.replace(made, target)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except WganlibError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise WganlibError(f"cannot unpack {path}: {error.strerror}; free some space or set DATA_ROOT") from None
+        # Beside their own errors the readers raise those of the compression and of numbers that make no sense.
         raise WganlibError(f"{path}: not a whole archive ({error}); delete it and fetch it again") from None
-    except OSError as error:
-        raise WganlibError(f"cannot unpack {path}: {error.strerror or error}; free some space or set DATA_ROOT") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -13,10 +13,10 @@ from wganlib.datasets.cache import decoded
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.listing import files_below, fingerprint
-from wganlib.datasets.parsers import decode, flower_labels, unreadable
+from wganlib.datasets.parsers import decode, flower_labels
 from wganlib.datasets.reading import Pixels, joined, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 HELD_OUT = 10

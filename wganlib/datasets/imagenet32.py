@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
-from wganlib.datasets.parsers import read_npz
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, fenced
 
 
 def load_imagenet32(spec: DatasetSpec) -> Dataset:
@@ -36,11 +35,10 @@ def read_part(path: Path) -> tuple[Pixels, NDArray[np.int64]]:
         WganlibError: the file is missing, damaged, holds pickled objects, or other arrays.
     """
     advice = "use the npz files of image-net.org's download page"
-    try:
-        data, labels = read_npz(path, ("data", "labels"), "a file of 32x32 ImageNet", advice)
-    except FileNotFoundError:
-        put = "put the files of Imagenet32_train_npz.zip and Imagenet32_val_npz.zip into imagenet32/"
-        raise missing("imagenet32", path, put) from None
+    put = "put the files of Imagenet32_train_npz.zip and Imagenet32_val_npz.zip into imagenet32/"
+    absent = missing("imagenet32", path, put)
+    with fenced(path, "a file of 32x32 ImageNet", advice, absent), np.load(path, allow_pickle=False) as stored:
+        data, labels = stored["data"], stored["labels"]
     if (
         data.dtype != np.uint8
         or data.ndim != 2

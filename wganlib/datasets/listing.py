@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from wganlib.datasets.inspection import inspection
-from wganlib.datasets.parsers import unreadable
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 Identity = tuple[int, int]
 

@@ -1,11 +1,10 @@
 """Every foreign parser that data pass through, fenced: whatever it raises becomes one line that names the file.
 
-Read are JPEG, PNG, WebP and BMP images (Pillow), gzip and npz files, the flowers' MAT file (scipy), LMDB databases. A parser
+Read are JPEG, PNG, WebP and BMP images (Pillow), gzip files, the flowers' MAT file (scipy), LMDB databases. A parser
 that damaged bytes can bring down is kept from them: the MAT file's checksum is compared first, a database is read by a process
 of its own, where a signal ends that alone.
 """
 
-import errno
 import hashlib
 import io
 import signal
@@ -13,16 +12,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wganlib.datasets.inspection import inspection
 from wganlib.datasets.sources import FLOWERS102
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, fenced
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 """The image formats that are read; others, of which some let Pillow start programs, are refused by name."""
@@ -39,34 +36,6 @@ LABELS_MD5 = str(FLOWERS102[1].checksum).removeprefix("md5:")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORIENTATION = 0x0112
 """The EXIF tag of how a camera was held; 1 is upright."""
-
-
-def unreadable(path: Path | str, error: OSError, advice: str) -> WganlibError:
-    """The error for a file that the operating system does not give; where the reason is a permission it says so alone."""
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return WganlibError(f"{path}: may not be read ({error.strerror}); ask whoever owns it, or change its permissions")
-    return WganlibError(f"{path}: not readable ({error.strerror or error}); {advice}")
-
-
-@contextmanager
-def fenced(where: Path | str, wanted: str, advice: str) -> Iterator[None]:
-    """Let a foreign parser work within; `wanted`: what the file should be, as "a whole gzip file".
-
-    Raises:
-        WganlibError: the parser raised anything at all.
-        FileNotFoundError: the file is missing, of which the caller knows what is to be said.
-    """
-    try:
-        yield
-    except (WganlibError, FileNotFoundError):
-        raise
-    except MemoryError:
-        raise WganlibError(f"{where}: does not fit into memory; {advice}") from None
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise unreadable(where, error, advice) from None
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise WganlibError(f"{where}: not {wanted} ({text}); {advice}") from None
 
 
 def decode(data: bytes, where: str) -> Any:
@@ -127,17 +96,6 @@ def gunzip(path: Path, advice: str) -> bytes:
     with fenced(path, "a whole gzip file", advice):
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
-
-
-def read_npz(path: Path, names: tuple[str, ...], wanted: str, advice: str) -> list[NDArray[Any]]:
-    """Arrays of an npz file by their names.
-
-    Raises:
-        WganlibError: it is damaged, holds pickled objects, or lacks an array.
-        FileNotFoundError: it is missing.
-    """
-    with fenced(path, wanted, advice), np.load(path, allow_pickle=False) as stored:
-        return [np.asarray(stored[name]) for name in names]
 
 
 def flower_labels(path: Path, advice: str) -> list[int]:

@@ -12,10 +12,9 @@ from torch import Tensor
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.listing import files_below
-from wganlib.datasets.parsers import unreadable
 from wganlib.datasets.reading import digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 PAD = b"`"
 """Official code's padding, which also occurs as a character of tokenised quotes."""
