@@ -46,6 +46,9 @@ def _fetch_one(name: str, source: Source, root: Path) -> str:
     if not path.exists():
         by_hand = f"put {name}'s {path.name} there by hand, as {path}"
         download(source.url, path, _known_checksum(source, root), by_hand, None if source.checksum else root / RECORD)
+        if source.makes != source.path and not _is_archive(path):
+            path.unlink()
+            raise WganlibError(f"{source.url}: sent something that is no archive; it is deleted: try again later, or {by_hand}")
     # Recorded once it is known to be what it should be: a quota's page in its place must not bar the true file for ever.
     result = checksum(path, "sha256") if _known_checksum(source, root) is None else None
     if source.makes != source.path:
@@ -66,6 +69,13 @@ def _known_checksum(source: Source, root: Path) -> str | None:
         return source.checksum
     recorded = read_json(root / RECORD).get(source.path)
     return f"sha256:{recorded}" if recorded else None
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except Exception:
+        return False
 
 
 def checksum(path: Path, algorithm: str) -> str:
