@@ -355,7 +355,7 @@ def data_verify(
         typer.Argument(metavar="SPEC", help="A data set's spec as JSON text or file, or the name of one that needs no more."),
     ],
 ) -> None:
-    """Read a whole data set and print its counts and content hash."""
+    """Read a whole data set from its files; print what was changed, left out or refused, its counts and content hash."""
     from wganlib.datasets import DATASETS
     from wganlib.datasets.spec import DatasetSpec
     from wganlib.errors import parse, unknown
@@ -368,9 +368,15 @@ def data_verify(
         raise unknown("data set", spec, DATASETS)
     else:
         what = read_spec(DatasetSpec, spec, "spec")
+    from wganlib.datasets.inspection import inspecting
     from wganlib.datasets.loading import load
 
-    images = load(what)
+    with inspecting() as found:
+        images = load(what)
+    for line in found.lines():
+        typer.echo(line)
+    if found.refused:
+        raise WganlibError(f"{what.name}: {len(found.refused)} refused; mend or remove what is named above")
     typer.echo(f"{what.name}: {len(images.train)} training and {len(images.test)} held-out examples of {what.shape.shape}")
     typer.echo(f"sha256 of the content: {images.sha256}")
 

@@ -1,8 +1,11 @@
 """Errors that are the user's to mend: one line that says what was found, what is allowed and what to do."""
 
 import difflib
+import errno
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +23,37 @@ def unknown(thing: str, result: str, allowed: Iterable[str]) -> WganlibError:
     near = difflib.get_close_matches(result, names, n=1)
     advice = f"; did you mean {near[0]!r}?" if near else ""
     return WganlibError(f"unknown {thing} {result!r}: allowed are {', '.join(names)}{advice}")
+
+
+def unreadable(path: Path | str, error: OSError, advice: str) -> WganlibError:
+    """The error for a file that the operating system does not give; where the reason is a permission it says so alone."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return WganlibError(f"{path}: may not be read ({error.strerror}); ask whoever owns it, or change its permissions")
+    return WganlibError(f"{path}: not readable ({error.strerror or error}); {advice}")
+
+
+@contextmanager
+def fenced(where: Path | str, wanted: str, advice: str, absent: WganlibError | None = None) -> Iterator[None]:
+    """Let a foreign parser work within; `wanted`: what the file should be, as "a whole gzip file".
+
+    `absent`: what is said of a missing file, where there is more to say than the advice.
+
+    Raises:
+        WganlibError: the parser raised anything at all.
+    """
+    try:
+        yield
+    except WganlibError:
+        raise
+    except FileNotFoundError:
+        raise absent or WganlibError(f"{where}: no such file; {advice}") from None
+    except MemoryError:
+        raise WganlibError(f"{where}: does not fit into memory; {advice}") from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise unreadable(where, error, advice) from None
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise WganlibError(f"{where}: not {wanted} ({text}); {advice}") from None
 
 
 def parse(model: type[Model], value: Any, where: str) -> Model:

@@ -1,14 +1,16 @@
 """Files written whole or not at all, the lock that keeps two trainings off one run, and the end of orphans."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +18,9 @@ from wganlib.errors import WganlibError
 
 PARENT_VARIABLE = "WGANLIB_PARENT_PID"
 """Set by the workflow to its own process number; a training whose parent is no longer that process stops."""
+
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+"""How a file system says that it has no locks."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -112,26 +117,69 @@ def file_sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
+def exclusive(path: Path, timeout_seconds: float, busy: str) -> Iterator[None]:
     """Hold an flock on `path`; the kernel frees it when the process ends, however it ends.
+
+    Where the file system has no locks a warning is printed and nothing is held: work goes on as if it were alone.
+    `busy`: what the error says is going on where another process keeps the lock; a timeout below 0 waits for ever.
 
     Raises:
         WganlibError: another process kept it for longer than `timeout_seconds`, or the folder cannot be written.
     """
+    lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
+        lock = FileLock(path, fallback_to_soft=False)
         lock.acquire(timeout=timeout_seconds)
     except Timeout:
         raise WganlibError(
-            f"{path.parent}: another process has been training this run for {timeout_seconds:.0f} s; wait for it or stop it"
+            f"{path.parent}: another process {busy} for {timeout_seconds:.0f} s; wait for it or stop it"
         ) from None
     except OSError as error:
-        raise WganlibError(f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to") from None
+        if error.errno not in NO_LOCKS:
+            raise WganlibError(
+                f"cannot write {path}: {error.strerror or error}; choose a folder that you may write to"
+            ) from None
+        lock = None
+        warning = f"warning: {path.parent}: the file system has no locks ({error.strerror}): do not work there twice at once"
+        print(warning, file=sys.stderr)
     try:
         yield
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
+
+
+@contextlib.contextmanager
+def large_file(path: Path, size: int) -> Iterator[BinaryIO]:
+    """A stream for a file of known size, written whole or not at all by one process at a time: the caller holds a lock.
+
+    The space is reserved first, so that a full disk shows before hours of work, and as an error instead of a signal. What
+    processes that died left of earlier tries is removed. Whoever may read the folder may read the file.
+
+    Raises:
+        OSError: the folder cannot be written, or there is no room.
+    """
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink()
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            try:
+                os.posix_fallocate(descriptor, 0, size)
+            except OSError as error:
+                # Some file systems cannot reserve: there a full disk shows when it is full.
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+            yield stream
+            stream.flush()
+            os.fsync(descriptor)
+        os.chmod(temporary, path.parent.stat().st_mode & 0o666)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def stop_if_orphaned() -> None:

@@ -1,5 +1,6 @@
 """Damaged, foreign and missing data, and downloads that fail: one line each, nothing half-written."""
 
+import contextlib
 import gzip
 import hashlib
 import http.server
@@ -100,7 +101,7 @@ DAMAGES = {
     "lsun: garbage": (
         "lsun_bedrooms",
         lambda r: (r / "lsun/bedroom_train_lmdb/data.mdb").write_bytes(b"x" * 8192),
-        ["bedroom_train_lmdb", "not an LMDB database"],
+        ["bedroom_train_lmdb", "not a whole LMDB database"],
     ),
     "lsun: an entry that is no image": (
         "lsun_bedrooms",
@@ -126,12 +127,12 @@ DAMAGES = {
     "tiny: missing image": ("tiny_imagenet", lambda r: (r / TINY / "val/images/val_1.JPEG").unlink(), ["val_1.JPEG", "unpack"]),
     "flowers: label 103": (
         "flowers102",
-        lambda r: official.savemat(r / "flowers102/imagelabels.mat", {"labels": np.full((1, 13), 103)}),
+        lambda r: official.flower_labels(r / "flowers102", np.full((1, 13), 103)),
         ["image_00001.jpg", "label 103", "1 to 102"],
     ),
     "flowers: too few labels": (
         "flowers102",
-        lambda r: official.savemat(r / "flowers102/imagelabels.mat", {"labels": np.ones((1, 2))}),
+        lambda r: official.flower_labels(r / "flowers102", np.ones((1, 2))),
         ["image_00003.jpg", "label none"],
     ),
     "flowers: no mat": (
@@ -208,7 +209,7 @@ def test_the_command_line_says_what_is_missing_in_one_line(tmp_path):
 class Server(http.server.BaseHTTPRequestHandler):
     """Serves `content`, by ranges if asked; `cut` ends each answer early; remembers what was asked for."""
 
-    content, cut, ranges, asked = b"", None, True, []
+    content, cut, ranges, asked, kind = b"", None, True, [], "application/octet-stream"
 
     def do_GET(self):
         wanted = self.headers.get("Range")
@@ -220,6 +221,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         rest = self.content[start:]
         self.send_response(206 if wanted and self.ranges else 200)
         self.send_header("Content-Length", str(len(rest)))
+        self.send_header("Content-Type", self.kind)
         self.end_headers()
         self.wfile.write(rest if self.cut is None else rest[: self.cut])
 
@@ -324,8 +326,42 @@ def test_archives_are_unpacked_whole_and_their_checksum_recorded_where_none_is_p
     # The recorded checksum is the expected one from then on.
     shutil.rmtree(root / "set")
     server.content = pack({"set/a.txt": b"other"})
-    with pytest.raises(WganlibError, match="expected " + sha256):
+    with pytest.raises(WganlibError, match="checksums.json says " + sha256 + r".* take file\.bin's entry out of it"):
         fetch.fetch("cifar10")
+    # What was sent is kept: with the entry gone it counts, and is not sent again.
+    (root / "checksums.json").write_text("{}")
+    server.asked.clear()
+    assert "no checksum is published" in fetch.fetch("cifar10")[0]
+    assert server.asked == [f"bytes={len(server.content)}-"]
+    assert (root / "set/a.txt").read_bytes() == b"other"
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/zip"])
+def test_a_page_in_place_of_an_archive_does_not_bar_the_true_one(server, root, monkeypatch, kind):  # noqa: F811
+    sources = (Source(server.url, "file.bin", "set/a.txt"),)
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], sources=sources))
+    server.content, server.kind = b"<html>quota exceeded</html>", kind
+    with pytest.raises(WganlibError, match="web page instead of the file" if "html" in kind else "no archive; it is deleted"):
+        fetch.fetch("cifar10")
+    assert list(root.iterdir()) == []
+    server.content, server.kind = _zip({"set/a.txt": b"a"}), "application/zip"
+    fetch.fetch("cifar10")
+    assert (root / "set/a.txt").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("pack", [_tar, _zip])
+def test_an_archive_damaged_anywhere_is_refused_in_one_line(pack, tmp_path):
+    whole = pack({"set/a.txt": bytes(range(256)) * 20, "set/b.txt": b"b" * 999})
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[int(random.integers(len(damaged)))] ^= int(random.integers(1, 256))
+        (tmp_path / "file.bin").write_bytes(damaged)
+        with contextlib.suppress(WganlibError):
+            fetch.unpack(tmp_path / "file.bin", tmp_path)
+        shutil.rmtree(tmp_path / "set", ignore_errors=True)
+        assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
 
 
 @pytest.mark.parametrize("pack", [_tar, _zip])

@@ -17,7 +17,7 @@ from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.collected import load
 from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, fenced
 from wganlib.files import read_json, write_atomic, write_json
 from wganlib.judging.failures import counted
 from wganlib.judging.quantities import Findings
@@ -96,10 +96,8 @@ def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> 
     parts = (experiment.scoring, classifier) if classifier else (experiment.scoring,)
     moments = {"0": scores["untrained"]} if "untrained" in scores else {}
     moments |= scores.get("snapshots", {})
-    try:
+    with fenced(folder / "history.parquet", "readable", "train the run again"):
         history = pq.read_table(folder / "history.parquet").to_pandas()
-    except (OSError, ValueError) as error:
-        raise WganlibError(f"{folder / 'history.parquet'}: not readable ({error}); train the run again") from None
     pictures = {"samples": folder / "samples.png", "untrained, each snapshot, trained: the same noise": folder / "progress.png"}
     return Gathered(
         entry,
@@ -201,10 +199,8 @@ def _sheets(table: pd.DataFrame, experiment: Experiment, results: Path) -> Itera
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:
-    try:
-        return np.asarray(Image.open(path).convert("RGB"))
-    except OSError as error:
-        raise WganlibError(f"{path}: not readable ({error}); score the run again") from None
+    with fenced(path, "readable", "score the run again"):
+        return np.asarray(Image.open(path, formats=("PNG",)).convert("RGB"))
 
 
 def _packed(arrays: dict[str, NDArray[Any]]) -> bytes:

@@ -1,7 +1,6 @@
 """An experiment's collected tables, as its module, claims and reports read them."""
 
 import math
-import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wganlib.collecting.tables import LEAST_COLUMNS, read_table
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, fenced
 from wganlib.files import read_json
 from wganlib.judging.failures import with_result
 from wganlib.judging.score_names import ScoreColumns
@@ -128,10 +127,6 @@ def _pictures(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, Image.I
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored)
-    except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise WganlibError(f"{path}: not readable ({error}); collect the experiment again") from None
+    absent = WganlibError(f"{path}: no such file; `wganlib collect` makes it")
+    with fenced(path, "readable", "collect the experiment again", absent), np.load(path, allow_pickle=False) as stored:
+        return dict(stored)

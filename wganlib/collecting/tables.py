@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, fenced
 from wganlib.files import write_atomic
 from wganlib.judging.failures import WORST, with_result
 
@@ -57,12 +57,9 @@ def read_table(path: Path, columns: Iterable[str], text: Iterable[str] = ()) -> 
     Raises:
         WganlibError: the file is missing or is not such a table.
     """
-    try:
+    absent = WganlibError(f"{path}: no such file; `wganlib collect` makes it")
+    with fenced(path, "readable as a table", "collect the experiment again", absent):
         table = pd.read_csv(path, dtype=dict.fromkeys((*TEXT_COLUMNS, *text), "str"))
-    except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file; `wganlib collect` makes it") from None
-    except (OSError, ValueError) as error:
-        raise WganlibError(f"{path}: not readable as a table ({error})") from None
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise WganlibError(

@@ -7,7 +7,7 @@ from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
@@ -39,6 +39,8 @@ def read_records(names: tuple[str, ...]) -> tuple[Pixels, NDArray[np.uint8]]:
             data = np.fromfile(path, dtype=np.uint8)
         except FileNotFoundError:
             raise missing("cifar10", path, "unpack the official cifar-10-binary.tar.gz") from None
+        except OSError as error:
+            raise unreadable(path, error, "unpack the official cifar-10-binary.tar.gz again") from None
         if len(data) == 0 or len(data) % RECORD:
             what = "a pickle; the Python version" if data[:1].tobytes() == b"\x80" else f"{len(data)} bytes; a damaged file"
             raise WganlibError(

@@ -44,18 +44,23 @@ def _fetch_one(name: str, source: Source, root: Path) -> str:
         return f"{root / source.makes}: there"
     path = root / source.path
     if not path.exists():
-        download(source.url, path, _known_checksum(source, root), f"put {name}'s {path.name} there by hand, as {path}")
-    remark = ""
-    if _known_checksum(source, root) is None:
-        result = checksum(path, "sha256")
-        recorded = read_json(root / RECORD) if (root / RECORD).exists() else {}
-        write_json(root / RECORD, recorded | {source.path: result})
-        remark = f"; no checksum is published: recorded sha256 {result} in {root / RECORD}"
+        by_hand = f"put {name}'s {path.name} there by hand, as {path}"
+        download(source.url, path, _known_checksum(source, root), by_hand, None if source.checksum else root / RECORD)
+        if source.makes != source.path and not _is_archive(path):
+            path.unlink()
+            raise WganlibError(f"{source.url}: sent something that is no archive; it is deleted: try again later, or {by_hand}")
+    # Recorded once it is known to be what it should be: a quota's page in its place must not bar the true file for ever.
+    result = checksum(path, "sha256") if _known_checksum(source, root) is None else None
     if source.makes != source.path:
         unpack(path, path.parent)
         if not (root / source.makes).exists():
             raise WganlibError(f"{path}: unpacked, but it has no {source.makes}; delete it and fetch it again")
         path.unlink()
+    remark = ""
+    if result is not None:
+        recorded = read_json(root / RECORD) if (root / RECORD).exists() else {}
+        write_json(root / RECORD, recorded | {source.path: result})
+        remark = f"; no checksum is published: recorded sha256 {result} in {root / RECORD}"
     return f"{root / source.makes}: fetched{remark}"
 
 
@@ -66,19 +71,28 @@ def _known_checksum(source: Source, root: Path) -> str | None:
     return f"sha256:{recorded}" if recorded else None
 
 
+def _is_archive(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except Exception:
+        return False
+
+
 def checksum(path: Path, algorithm: str) -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
 
 
-def download(url: str, path: Path, expected: str | None, by_hand: str) -> None:
+def download(url: str, path: Path, expected: str | None, by_hand: str, record: Path | None = None) -> None:
     """Download a file to `path`, which then has the checksum `expected` ("md5:..." or "sha256:...", or None for any).
 
-    What arrives is kept in `<path>.part`; a later call asks for the rest alone.
+    What arrives is kept in `<path>.part`; a later call asks for the rest alone. `record`: the file in which an earlier
+    download recorded the checksum that none has published; what differs from that is kept, since the earlier one may be wrong.
 
     Raises:
-        WganlibError: the network or the server fails, the disk is full, or the checksum is another one.
+        WganlibError: the network or the server fails, the server sends a web page, the disk is full, or the checksum is
+            another one.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -92,6 +106,11 @@ def download(url: str, path: Path, expected: str | None, by_hand: str) -> None:
     if expected is not None:
         algorithm, _, wanted = expected.partition(":")
         result = checksum(part, algorithm)
+        if result != wanted and record is not None:
+            raise WganlibError(
+                f"{url}: {algorithm} {result}, but {record} says {wanted}, as an earlier download found it: if that was wrong, "
+                f"take {path.name}'s entry out of it and call again ({part} is kept); or {by_hand}"
+            )
         if result != wanted:
             part.unlink()
             raise WganlibError(
@@ -110,6 +129,8 @@ def _download_rest(url: str, part: Path) -> None:
             return  # nothing is left: the part is the whole file
         raise
     with response:
+        if response.headers.get_content_type() == "text/html":
+            raise WganlibError(f"{url}: sent a web page instead of the file: log in to the network, or try again later")
         resumed = response.status == 206
         rest = int(response.headers.get("Content-Length") or 0)
         total = (have if resumed else 0) + rest
@@ -148,9 +169,12 @@ def unpack(path: Path, folder: Path) -> None:
             if target.is_dir():
                 shutil.rmtree(target)
             os.replace(made, target)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except WganlibError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise WganlibError(f"cannot unpack {path}: {error.strerror}; free some space or set DATA_ROOT") from None
+        # Beside their own errors the readers raise those of the compression and of numbers that make no sense.
         raise WganlibError(f"{path}: not a whole archive ({error}); delete it and fetch it again") from None
-    except OSError as error:
-        raise WganlibError(f"cannot unpack {path}: {error.strerror or error}; free some space or set DATA_ROOT") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,17 +1,22 @@
 """Images in files: Tiny ImageNet, Oxford-102 flowers, and any folder."""
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import PIL
 import torch
 
+from wganlib.datasets.cache import decoded
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
-from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, squash, tensor
+from wganlib.datasets.listing import files_below, fingerprint
+from wganlib.datasets.parsers import decode, flower_labels
+from wganlib.datasets.reading import Pixels, joined, missing, resize_and_crop, squash, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 HELD_OUT = 10
@@ -24,7 +29,7 @@ def load_tiny_imagenet(spec: DatasetSpec) -> Dataset:
     advice = "unpack the official tiny-imagenet-200.zip"
     names = _lines(root / "wnids.txt", "tiny_imagenet", advice)
     number = {name: index for index, name in enumerate(names)}
-    train = [(path, number[name]) for name in names for path in sorted((root / "train" / name / "images").glob("*.JPEG"))]
+    train = [(path, number[name]) for name in names for path in _in(root / "train" / name / "images", {".jpeg"})]
     listed = [line.split("\t") for line in _lines(root / "val/val_annotations.txt", "tiny_imagenet", advice)]
     unknown = next((row for row in listed if len(row) < 2 or row[1] not in number), None)
     if unknown is not None:
@@ -56,7 +61,7 @@ def load_flowers102(spec: DatasetSpec) -> Dataset:
     root = next((folder for folder in folders if (folder / "jpg").is_dir()), None)
     if root is None:
         raise missing("flowers102", folders[0] / "jpg", advice)
-    paths = sorted((root / "jpg").glob("*.jpg"))
+    paths = files_below(root / "jpg", {".jpg"})
     labels = _flower_labels(root, [path.name for path in paths], advice)
     pairs = list(zip(paths, labels, strict=True))
     train, test = _split(pairs)
@@ -66,18 +71,11 @@ def load_flowers102(spec: DatasetSpec) -> Dataset:
 def _flower_labels(root: Path, names: list[str], advice: str) -> list[int]:
     table: dict[str, int] = {}
     if (root / "imagelabels.mat").exists():
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-
-        try:
-            result = loadmat(root / "imagelabels.mat")["labels"].ravel()
-        except (OSError, ValueError, KeyError, TypeError, NotImplementedError, MatReadError) as error:
-            raise WganlibError(f"{root / 'imagelabels.mat'}: not the official labels ({error}); {advice}") from None
-        table = {f"image_{i:05d}.jpg": int(label) for i, label in enumerate(result, 1)}
+        table = {f"image_{i:05d}.jpg": label for i, label in enumerate(flower_labels(root / "imagelabels.mat", advice), 1)}
     else:
         for line in _lines(root / "labels.csv", "flowers102", advice)[1:]:
             name, _, label = line.partition(",")
-            table[Path(name).name] = int(label) if label.strip().isdigit() else 0
+            table[Path(name).name] = int(label) if re.fullmatch("[0-9]{1,3}", label.strip()) else 0
     for name in names:
         if not 1 <= table.get(name, 0) <= 102:
             raise WganlibError(f"flowers102: {name} has the label {table.get(name, 'none')}, allowed are 1 to 102; {advice}")
@@ -91,7 +89,7 @@ def load_image_folder(spec: DatasetSpec) -> Dataset:
     size, root = spec.image_size, data_root() / spec.folder
     if not root.is_dir():
         raise WganlibError(f"image_folder: {root} is no folder; put images there, or set DATA_ROOT or the spec's folder")
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = files_below(root, SUFFIXES)
     if len(paths) < HELD_OUT:
         raise WganlibError(
             f"image_folder: {root} holds {len(paths)} images ({', '.join(sorted(SUFFIXES))}); at least {HELD_OUT} are needed"
@@ -107,22 +105,26 @@ def _split(pairs: Files) -> tuple[Files, Files]:
     return [p for i, p in enumerate(pairs) if i % HELD_OUT], [p for i, p in enumerate(pairs) if i % HELD_OUT == 0]
 
 
+def _in(folder: Path, suffixes: set[str]) -> list[Path]:
+    """The files of a folder that may be missing."""
+    return files_below(folder, suffixes) if folder.exists() else []
+
+
 def _images(
     spec: DatasetSpec, name: str, root: Path, train: Files, test: Files, side: int, convert: Callable[[Any, Path], Pixels]
 ) -> Dataset:
+    def image(path: Path) -> Pixels:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise unreadable(path, error, "unpack the data again") from None
+        return convert(decode(data, str(path)), path)
+
     arrays, digests = [], []
     for part, files in (("train", train), ("test", test)):
-        source = {"pillow": PIL.__version__, "files": _listing(files, root)}
-
-        def images(files: Files = files) -> Any:
-            for path, _ in files:
-                try:
-                    data = path.read_bytes()
-                except OSError as error:
-                    raise WganlibError(f"{path}: not readable ({error.strerror}); unpack the data again") from None
-                yield convert(decode(data, str(path)), path)
-
-        array, result = decoded(f"{name.replace('/', '_')}-{part}-{side}", source, len(files), (3, side, side), images)
+        source = {"pillow": PIL.__version__, "files": fingerprint(files, root)}
+        cache, images = f"{name.replace('/', '_')}-{part}-{side}", (partial(image, path) for path, _ in files)
+        array, result = decoded(cache, source, len(files), (3, side, side), images)
         arrays.append(array)
         digests.append(result)
     labels = [torch.tensor([label for _, label in files], dtype=torch.int64) for files in (train, test)]
@@ -131,21 +133,12 @@ def _images(
     return Dataset(tensor(arrays[0]), labels[0], tensor(arrays[1]), labels[1], preprocess, joined(digests), notes=notes)
 
 
-def _listing(files: Files, root: Path) -> str:
-    """Digest of the files' names, sizes and labels: what the decoded copy was made of."""
-    import hashlib
-
-    result = hashlib.sha256()
-    for path, label in files:
-        size = path.stat().st_size if path.exists() else -1
-        result.update(f"{path.relative_to(root)}\t{size}\t{label}\n".encode())
-    return result.hexdigest()
-
-
 def _lines(path: Path, name: str, advice: str) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except FileNotFoundError:
         raise missing(name, path, advice) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise unreadable(path, error, advice) from None
+    except UnicodeDecodeError as error:
         raise WganlibError(f"{path}: not readable as text ({error}); {advice}") from None

@@ -1,17 +1,22 @@
 """LSUN bedrooms in their LMDB databases (Yu et al. 2015), read directly: other readers keep a pickle of keys beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import PIL
 import torch
 
+from wganlib.datasets.cache import decoded
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
-from wganlib.datasets.reading import Pixels, decode, decoded, joined, missing, resize_and_crop, tensor
+from wganlib.datasets.listing import state
+from wganlib.datasets.parsers import decode, lmdb_entries
+from wganlib.datasets.reading import Pixels, joined, missing, resize_and_crop, tensor
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
+
+ADVICE = "unpack the official zip file again"
 
 
 def load_lsun(spec: DatasetSpec) -> Dataset:
@@ -32,24 +37,17 @@ def load_lsun(spec: DatasetSpec) -> Dataset:
 def _part(name: str, size: int) -> tuple[Pixels, str]:
     path = data_root() / "lsun" / f"bedroom_{name}_lmdb"
     count = len_lmdb(path)
-    source = {"entries": count, "bytes": (path / "data.mdb").stat().st_size, "pillow": PIL.__version__}
+    source = {"entries": count, "file": state(path / "data.mdb"), "pillow": PIL.__version__}
 
-    def images() -> Iterator[Pixels]:
+    def images() -> Iterator[Callable[[], Pixels]]:
         for key, data in read_lmdb(path):
-            yield resize_and_crop(decode(data, f"{path}: entry {key.decode(errors='replace')}"), size)
+            yield partial(_bedroom, data, f"{path}: entry {key.decode(errors='replace')}", size)
 
-    return decoded(f"lsun_bedrooms-{name}-{size}", source, count, (3, size, size), images)
+    return decoded(f"lsun_bedrooms-{name}-{size}", source, count, (3, size, size), images())
 
 
-def _open(path: Path) -> Any:
-    import lmdb
-
-    if not (path / "data.mdb").exists():
-        raise missing("lsun_bedrooms", path / "data.mdb", f"unpack the official {path.name}.zip into lsun/")
-    try:
-        return lmdb.open(str(path), readonly=True, lock=False, readahead=False, meminit=False, max_readers=1)
-    except lmdb.Error as error:
-        raise WganlibError(f"{path}: not an LMDB database ({error}); unpack the official zip file again") from None
+def _bedroom(data: bytes, where: str, size: int) -> Pixels:
+    return resize_and_crop(decode(data, where), size)
 
 
 def len_lmdb(path: Path) -> int:
@@ -58,15 +56,22 @@ def len_lmdb(path: Path) -> int:
     Raises:
         WganlibError: it is missing, damaged or empty.
     """
-    with _open(path) as database:
-        count = int(database.stat()["entries"])
-    if count == 0:
-        raise WganlibError(f"{path}: an empty database; unpack the official zip file again")
-    return count
+    ((count, _),) = _entries(path, count_alone=True)
+    if int(count) == 0:
+        raise WganlibError(f"{path}: an empty database; {ADVICE}")
+    return int(count)
 
 
 def read_lmdb(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a database in the order of the keys."""
-    with _open(path) as database, database.begin(buffers=False) as transaction:
-        for key, value in transaction.cursor():
-            yield bytes(key), bytes(value)
+    """Keys and values of a database in the order of the keys.
+
+    Raises:
+        WganlibError: it is missing or damaged.
+    """
+    yield from _entries(path)
+
+
+def _entries(path: Path, count_alone: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    if not (path / "data.mdb").exists():
+        raise missing("lsun_bedrooms", path / "data.mdb", f"unpack the official {path.name}.zip into lsun/")
+    return lmdb_entries(path, ADVICE, count_alone)

@@ -1,14 +1,14 @@
 """MNIST in its IDX files (LeCun et al. 1998), gzipped as published or not."""
 
-import gzip
+import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset, scaled
+from wganlib.datasets.parsers import gunzip
 from wganlib.datasets.reading import Pixels, digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
@@ -45,16 +45,13 @@ def read_idx(path: Path, dims: int) -> Pixels:
         WganlibError: the file is damaged, cut short, or another kind of file.
     """
     advice = "replace it by the official file"
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise WganlibError(f"{path}: not a whole gzip file ({error}); {advice}") from None
+    data = gunzip(path, advice)
     if len(data) < 4 + 4 * dims or data[:4] != bytes((0, 0, 8, dims)):
         raise WganlibError(
             f"{path}: starts with {data[:4].hex()}, an IDX file of bytes in {dims} axes with 000008{dims:02x}; {advice}"
         )
     shape = struct.unpack(f">{dims}I", data[4 : 4 + 4 * dims])
-    result, expected = len(data) - 4 - 4 * dims, int(np.prod(shape, dtype=np.int64))
+    result, expected = len(data) - 4 - 4 * dims, math.prod(shape)
     if result != expected:
         raise WganlibError(f"{path}: holds {result} bytes of data where its head says {expected}; {advice}")
     return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * dims).reshape(shape).copy()

@@ -1,11 +1,7 @@
-"""Where data lie, what is missing, and decoded images kept beside them."""
+"""What the readers of data sets share: what is missing, digests, images of one size."""
 
 import hashlib
 import importlib.util
-import io
-import json
-import os
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from wganlib.datasets import DATASETS
 from wganlib.datasets.data_root import data_root
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_json
 
 Pixels = NDArray[np.uint8]
 
@@ -57,21 +51,6 @@ def tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(array)
 
 
-def decode(data: bytes, where: str) -> "Any":
-    """An image in RGB by Pillow, which tells the formats apart.
-
-    Raises:
-        WganlibError: the bytes are no image.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise WganlibError(f"{where}: not an image that can be read ({error}); replace or remove the file") from None
-
-
 def resize_and_crop(picture: Any, size: int) -> Pixels:
     """The shorter side resized to `size` (bilinear, antialiased), the centre cut out: [3, size, size]."""
     from PIL import Image
@@ -94,37 +73,3 @@ def squash(picture: Any, size: int) -> Pixels:
 
 def _channels_first(picture: Any) -> Pixels:
     return np.asarray(picture, dtype=np.uint8).transpose(2, 0, 1)
-
-
-def decoded(
-    cache: str, source: dict[str, Any], count: int, shape: tuple[int, ...], images: Callable[[], Iterable[Pixels]]
-) -> tuple[Pixels, str]:
-    """Decoded images [count, *shape] from `DATA_ROOT/.decoded/<cache>.npy`, made once from `images`, and their sha256.
-
-    `source` identifies the files that they were made of; where it changed, they are made anew. The array is a mapped file, so
-    that data larger than memory can be used.
-    """
-    folder = data_root() / ".decoded"
-    path, record = folder / f"{cache}.npy", folder / f"{cache}.json"
-    wanted = json.loads(json.dumps({"source": source, "count": count, "shape": list(shape)}))
-    if path.exists() and record.exists():
-        stored = read_json(record)
-        if isinstance(stored, dict) and {k: stored.get(k) for k in wanted} == wanted:
-            return np.load(path, mmap_mode="c", allow_pickle=False), str(stored["sha256"])
-    temporary = folder / f".{cache}.{os.getpid()}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        record.unlink(missing_ok=True)
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(count, *shape))
-        result = hashlib.sha256()
-        for index, image in enumerate(tqdm(images(), total=count, desc=f"decoding {cache}", unit="image", disable=None)):
-            array[index] = image
-            result.update(image.tobytes())
-        array.flush()
-        os.replace(temporary, path)
-    except OSError as error:
-        raise WganlibError(f"cannot write {path}: {error.strerror or error}; free some space or set DATA_ROOT") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    write_json(record, wanted | {"sha256": result.hexdigest()})
-    return np.load(path, mmap_mode="c", allow_pickle=False), result.hexdigest()

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.dataset import Dataset
+from wganlib.datasets.listing import files_below
 from wganlib.datasets.reading import digest, missing, tensor
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, unreadable
 
 PAD = b"`"
 """Official code's padding, which also occurs as a character of tokenised quotes."""
@@ -41,7 +42,9 @@ def load_billion_word(spec: DatasetSpec) -> Dataset:
 def load_text_folder(spec: DatasetSpec) -> Dataset:
     """The lines of all `.txt` files of `DATA_ROOT/<folder>`, by name, the last one held out, as `encoded` gives them."""
     root = data_root() / str(spec.folder)
-    files = sorted(root.glob("*.txt"))
+    if not root.is_dir():
+        raise WganlibError(f"text_folder: {root} is no folder; put .txt files there, or set DATA_ROOT or the spec's folder")
+    files = [path for path in files_below(root, {".txt"}) if path.parent == root]
     if len(files) < 2:
         raise WganlibError(f"text_folder: {root} holds {len(files)} .txt files; at least 2 are needed, the last is held out")
     return _read(files[:-1], files[-1:], spec)
@@ -84,7 +87,7 @@ def read_lines(paths: list[Path], length: int) -> NDArray[np.uint8]:
                 lines = (line.rstrip(b"\r\n") for line in stream)
                 rows += [line[:length].ljust(length, PAD) for line in islice(lines, LIMIT - len(rows))]
         except OSError as error:
-            raise WganlibError(f"{path}: not readable ({error.strerror}); unpack the data again") from None
+            raise unreadable(path, error, "unpack the data again") from None
     if not rows:
         raise WganlibError(f"{paths[0].parent}: holds no line of text; unpack the data again")
     return np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(-1, length)

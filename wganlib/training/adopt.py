@@ -50,7 +50,7 @@ def adopt(folder: Path, results: Path) -> Iterator[tuple[Path, str]]:
         already_there(candidate, results)
     for candidate in candidates:
         target, checkpoints = candidate.spec.folder(results), checkpoint_folder(results, candidate.spec.key)
-        with exclusive(checkpoints / "lock", timeout_seconds=60):
+        with exclusive(checkpoints / "lock", 60, "has been training this run"):
             # Asked again: until now a training may have held the lock.
             there = already_there(candidate, results)
             if not there:

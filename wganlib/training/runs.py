@@ -17,7 +17,7 @@ from torch import nn
 from tqdm import tqdm
 
 from wganlib import layout
-from wganlib.errors import WganlibError, parse
+from wganlib.errors import WganlibError, fenced, parse
 from wganlib.files import exclusive, read_json, stop_if_orphaned
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec
@@ -74,7 +74,7 @@ def train(
     spec.check_current("spec")
     chosen = choose_device(device)
     folder, checkpoints = spec.folder(results), layout.checkpoint_folder(results, spec.key)
-    with exclusive(checkpoints / "lock", timeout_seconds=60):
+    with exclusive(checkpoints / "lock", 60, "has been training this run"):
         if is_complete(folder, spec.files):
             check_spec(folder, spec)
             remove_checkpoint(checkpoints)  # of a training that was killed after its last file
@@ -211,10 +211,8 @@ class TrainedRun:
             WganlibError: the file is missing or damaged.
         """
         path = self.folder / "history.parquet"
-        try:
+        with fenced(path, "readable", "delete the folder and train it again"):
             table = pq.read_table(path).to_pandas()
-        except (OSError, ValueError) as error:
-            raise WganlibError(f"{path}: not readable ({error}); delete the folder and train it again") from None
         return table if self.place is None else table[table["run"] == self.place].drop(columns="run").reset_index(drop=True)
 
     def critic(self) -> nn.Module:
