@@ -1,6 +1,5 @@
 """The experiments on images and text: every target at every scale, shared runs once, the demo's cost."""
 
-import itertools
 import json
 import shutil
 
@@ -212,11 +211,11 @@ def test_an_option_s_data_set_replaces_the_scale_s():
 
 def test_runs_that_differ_in_the_constraint_alone_have_one_line_of_settings_with_all_constraints():
     entries = committed_plan().experiment("gp_fig1a").entries
-    clipped, penalised = settings_lines(entries)
+    _, clipped, penalised = settings_lines(entries)
     assert clipped.startswith("clipping; none: ")
     assert penalised.startswith("penalty, one-sided penalty; 10, 1, 0.1: ")
-    for form, weight in itertools.product(("two-sided", "one-sided"), ("10", "1", "0.1")):
-        assert f"{form} gradient penalty of weight {weight}" in penalised
+    for form in ("two-sided", "one-sided"):
+        assert f"{form} gradient penalty of weight 10, 1 and 0.1" in penalised
     assert "clipped at 0.01" in clipped
     assert "clipped" not in penalised
 
