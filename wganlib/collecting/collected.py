@@ -15,6 +15,7 @@ from wganlib.collecting.tables import LEAST_COLUMNS, read_table
 from wganlib.errors import WganlibError, fenced
 from wganlib.files import read_json
 from wganlib.judging.failures import with_result
+from wganlib.judging.quantities import KEPT
 from wganlib.judging.score_names import ScoreColumns
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.experiment import Partial
@@ -113,7 +114,7 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         real=facts.pop("real", {}),
         lines=facts.pop("lines", {}),
         facts=facts,
-        quantities=read_table(folder / "quantities.csv", ["quantity", "case", "seed", "value", "expected", "criterion"], text),
+        quantities=read_table(folder / "quantities.csv", KEPT, text),
         sheets=_pictures(arrays, SHEETS),
         stages=_pictures(arrays, STAGES),
         arrays={name: value for name, value in arrays.items() if not name.startswith((SHEETS, STAGES))},

@@ -1,9 +1,5 @@
 """Measured quantities: a value each, with labels that say of what. What claims are judged by; needs no torch."""
 
-import math
-import operator
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,21 +9,15 @@ from numpy.typing import NDArray
 
 from wganlib.judging.score_names import ScoreColumns
 
-KEPT = ("quantity", "case", "seed", "value", "expected", "criterion")
+KEPT = ("quantity", "case", "seed", "value", "expected")
 """Columns of every table of quantities; labels stand beside them."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that is measured: what it is, with its unit, and the value that would be in the paper's sense, if there is one.
-
-    `criterion`: "> x", ">= x", "< x", "<= x", "in [a, b]", or "within x", which is of the expected value.
-    """
+    """Something that is measured: what it is, with its unit."""
 
     title: str
-    criterion: str | None = None
-    ours: bool = False
-    """Whether the criterion is this project's and not one of the protocol, docs/experiments.md."""
 
 
 @dataclass
@@ -54,9 +44,9 @@ class Findings:
         closed form, an exact optimum, or the same measured on real data. A value that is not a number says that it could not
         be measured, as of a run that diverged: a claim on it is undecided then.
         """
-        criterion = self.quantities[name].criterion
-        row = {"quantity": name, "case": case, "seed": seed, "value": float(value), "expected": expected}
-        self.rows.append(row | {"criterion": criterion} | labels)
+        if name not in self.quantities:
+            raise KeyError(name)
+        self.rows.append({"quantity": name, "case": case, "seed": seed, "value": float(value), "expected": expected} | labels)
 
     def frame(self) -> pd.DataFrame:
         """The rows as a table, labels in columns of their own."""
@@ -98,33 +88,3 @@ def scores(runs: pd.DataFrame, columns: ScoreColumns) -> pd.DataFrame:
         # A run that failed has no measure of real images: that of the others is the same where all have one.
         values["similarity"] = runs[measured[0]].astype(float) - (real.fillna(real.max()) if real.nunique() == 1 else real)
     return pd.concat([runs.assign(quantity=name, value=column) for name, column in values.items()], ignore_index=True)
-
-
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
-
-
-def meets(criterion: str, value: float, expected: float | None = None) -> bool:
-    """Whether a value is as a criterion says; one that is not a number never is.
-
-    >>> meets("> 0.9", 0.95), meets("in [0.9, 1.3]", 1.4), meets("within 0.1", 2.05, 2.0)
-    (True, False, True)
-
-    Raises:
-        ValueError: a criterion of none of the forms in `Quantity`.
-    """
-    if math.isnan(value):
-        return False
-    words = criterion.split()
-    if len(words) == 2 and words[0] in _COMPARISONS:
-        return _COMPARISONS[words[0]](value, float(words[1]))
-    if len(words) == 2 and words[0] == "within" and expected is not None:
-        return abs(value - expected) <= float(words[1])
-    interval = re.fullmatch(r"in \[(.+), (.+)\]", criterion)
-    if interval is None:
-        raise ValueError(f"criterion {criterion!r}: allowed are '> x', '>= x', '< x', '<= x', 'in [a, b]', 'within x'")
-    return float(interval[1]) <= value <= float(interval[2])

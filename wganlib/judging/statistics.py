@@ -97,22 +97,6 @@ def sign_test(wins: int, losses: int) -> SignTest:
     return SignTest(*mcnemar(losses, wins))
 
 
-def wilcoxon(differences: Sequence[float]) -> float:
-    """p of the two-sided Wilcoxon signed-rank test on paired differences [n], zeros left out; 1 where nothing is left.
-
-    Exact for up to 13 differences, and for up to 50 of distinct sizes; a normal approximation beyond.
-    """
-    result = _nonzero(differences)
-    return float(stats.wilcoxon(result).pvalue) if len(result) else 1.0
-
-
-def standardised_difference(differences: Sequence[float]) -> float | None:
-    """Mean of paired differences [n] in their own standard deviations (Cohen's d_z); none where they do not vary."""
-    values = np.asarray(differences, dtype=np.float64)
-    spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    return float(values.mean()) / spread if spread > TOLERANCE else None
-
-
 def sign_test_power(pairs: int, share: float, level: float = 0.05) -> float:
     """Chance that the exact two-sided sign test on `pairs` pairs has p <= level where the true share of wins is `share`."""
     return float(_powers(np.array([pairs]), share, level)[0])
@@ -133,12 +117,6 @@ def sign_test_pairs(share: float, power: float = 0.8, level: float = 0.05) -> in
     limit = 2 * int((root / abs(share - 0.5)) ** 2) + 50
     below = np.flatnonzero(_powers(np.arange(1, limit + 1), share, level) < power)
     return int(below[-1]) + 2 if len(below) else 1
-
-
-def fewest_wins(pairs: int, level: float = 0.05) -> int | None:
-    """The fewest wins of `pairs` pairs, more than half, at which the exact two-sided sign test has p <= level; none if none."""
-    least = pairs - int(_largest_losses(np.array([pairs]), level)[0])
-    return least if least <= pairs else None
 
 
 def pseudo_values(statistic: Callable[[Sequence[T]], float], units: Sequence[T]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wganlib.errors import WganlibError
-from wganlib.judging.quantities import Findings, Quantity, meets
+from wganlib.judging.quantities import Findings, Quantity
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.params import Published
 from wganlib.streams import stream
@@ -17,7 +17,7 @@ from wganlib.training.stacks import Trained, load_stack
 
 Array = NDArray[np.float64]
 
-__all__ = ["Array", "Findings", "Member", "Quantity", "Study", "load_study", "meets", "untrained"]
+__all__ = ["Array", "Findings", "Member", "Quantity", "Study", "load_study", "untrained"]
 
 
 @dataclass(frozen=True)
