@@ -1,5 +1,6 @@
 """What the Snakefile needs besides the plan."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -9,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wganlib import layout
-from wganlib.errors import WganlibError, parse, unknown
+from wganlib.errors import WganlibError, parse, refused, unknown
 from wganlib.files import PARENT_VARIABLE
-from wganlib.planning.params import Config
+from wganlib.planning.params import Config, named_files
 from wganlib.planning.plan import Plan, load_plan
 
 T = TypeVar("T")
@@ -28,25 +29,39 @@ def prepare_jobs(plan: Plan) -> None:
     os.environ[PARENT_VARIABLE] = str(os.getpid())
 
 
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems without flock answer."""
+
 _held: list[Any] = []
 
 
 def hold_folder(folder: Path) -> None:
     """Keep a second Snakemake out of this working folder until this process ends; the kernel frees the lock.
 
+    Where the file system has no locks, a line on stderr says so, and nothing is held.
+
     Raises:
-        WganlibError: another process holds it.
+        WganlibError: another process holds it, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stream = (folder / "wganlib.lock").open("a+", encoding="utf-8")
+    path = folder / "wganlib.lock"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+", encoding="utf-8")
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         stream.seek(0)
         holder = stream.read().strip() or "unknown"
         raise WganlibError(
             f"another snakemake (process {holder}) is running in {Path.cwd()}: wait for it, stop it, or use another folder"
         ) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise WganlibError(f"cannot lock {path}: {refused(error)}") from None
+        print(
+            f"warning: the file system of {Path.cwd()} has no locks ({error.strerror}): start no second snakemake here",
+            file=sys.stderr,
+        )
+        return
     stream.truncate(0)
     stream.write(str(os.getpid()))
     stream.flush()
@@ -74,7 +89,7 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
         if name in (None, CLAIMS) or name in plan.reports():
             chosen.append(target)
             continue
-        scales = (scale.stem for scale in (params / "scales").glob("*.yaml") if scale.stem != plan.scale)
+        scales = (scale for scale in named_files(params / "scales") if scale != plan.scale)
         if not any(name in load_plan(params, scale).reports() for scale in scales):
             raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', name, plan.reports())}")
     return chosen
