@@ -36,6 +36,11 @@ MANIFEST = "manifest.json"
 """Beside a scale's published tables: what trainings they and the published reports come from."""
 
 
+def command(target: str, scale: str) -> str:
+    """What to type for a target of the workflow and all that it is made from."""
+    return f"snakemake --cores all {target} --config scale={scale}"
+
+
 def snapshot_name(iteration: int) -> str:
     """A snapshot's file, relative to its run's folder."""
     return f"snapshots/{iteration}.safetensors"
