@@ -20,7 +20,7 @@ from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError
 from wganlib.files import read_json, write_atomic, write_json
-from wganlib.judging.failures import counted
+from wganlib.judging.failures import counted, has_failed, value_of
 from wganlib.judging.quantities import Findings
 from wganlib.planning.expansion import Entry, Experiment
 from wganlib.planning.experiment import ExperimentScale
@@ -153,7 +153,7 @@ def _origin(provenance: dict[str, Any], seconds: float) -> dict[str, Any]:
 def _moment(outcome: str, scores: dict[str, Any]) -> dict[str, Any]:
     """A snapshot's outcome and scores; it failed where it has no distance or no measures, after its run or by itself."""
     failure = "diverged" if outcome == "ok" else outcome
-    return {"outcome": failure if None in scores.values() else "ok"} | _flat(scores)
+    return {"outcome": failure if has_failed(scores) else "ok"} | _flat(scores)
 
 
 def _flat(scores: dict[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _flat(scores: dict[str, Any]) -> dict[str, Any]:
         if name == "outcome" or (name not in others and (value is None or isinstance(value, int | float)))
     }
     for name, estimate in (scores.get("measures") or {}).items():
-        columns |= {name: estimate["value"], f"{name}_standard_error": estimate["standard_error"]}
+        columns |= {name: value_of(name, estimate["value"]), f"{name}_standard_error": estimate["standard_error"]}
     return columns
 
 

@@ -79,9 +79,11 @@ class Plan:
         budget, data, judge = self.params.classifier, self.runs[run].dataset, self._scorings[run][2]
         if data.shape.kind != "images" or self.scoring_of(run).network == "none":
             return None
-        whole = data.model_copy(update={"train_limit": None})
-        value = {"dataset": judge or whole, "threads": self.params.threads, **budget.model_dump(exclude_none=True)}
-        return ClassifierSpec(**value | ({"judged": whole} if judge else {}))
+        whole = data.model_dump(mode="json", exclude_none=True, exclude={"train_limit"})
+        judging = judge.model_dump(mode="json", exclude_none=True) if judge else whole
+        value = {"dataset": judging, "threads": self.params.threads, **budget.model_dump(exclude_none=True)}
+        value |= {"judged": whole} if judge else {}
+        return parse(ClassifierSpec, value, f"the classifier for {data.name}")
 
     def classifiers(self) -> dict[str, ClassifierSpec]:
         """The classifiers that score the runs, by their keys."""
@@ -150,6 +152,7 @@ def load_plan(params: Path | str = "params", scale: str | None = None, only: str
         experiment = Experiment(name, read, at, folder.entries(name), scoring, folder.stacks(name))
         _check_module(experiment, scale, where)
         plan.add(experiment, where)
+        _check_scoring(plan, experiment, where)
     return plan
 
 
@@ -267,6 +270,17 @@ def _method(path: Path, scale: str, scales: Mapping[str, Path]) -> MethodParams:
             raise WganlibError(f"{path}: scales: {unknown('scale', name, scales)}")
     settings = merged(data["settings"], method.scales.get(scale, {}))
     return method.model_copy(update={"settings": parse(MethodSpec, settings, f"{path}: scales.{scale}"), "scales": {}})
+
+
+def _check_scoring(plan: Plan, experiment: Experiment, where: str) -> None:
+    """Refuse data that cannot be scored as the experiment says: else it would be told when its runs are trained."""
+    entries = experiment.entries if experiment.params.scored else ()
+    for entry in {entry.spec.dataset: entry for entry in entries}.values():
+        try:
+            experiment.scoring.check(entry.spec.dataset, experiment.scale.judge)
+            plan.classifier_of(entry.run)
+        except (ValueError, WganlibError) as error:
+            raise WganlibError(f"{where}: scales.{plan.scale}: {error}") from None
 
 
 def _check_module(experiment: Experiment, scale: str, where: str) -> None:
