@@ -1,8 +1,11 @@
 """What the Snakefile needs besides the plan."""
 
+import difflib
 import errno
 import fcntl
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -93,6 +96,47 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
         if not any(name in load_plan(params, scale).reports() for scale in scales):
             raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', name, plan.reports())}")
     return chosen
+
+
+def check_targets(plan: Plan, arguments: list[str], scales: Iterable[str]) -> None:
+    """Refuse misspelt targets among Snakemake's arguments, before it looks for them and answers with 25 lines.
+
+    Raises:
+        WganlibError: a report, a table's folder or a scale that there is not, or another scale's.
+    """
+    names = (*plan.reports(), CLAIMS)
+    for argument in arguments:
+        first, *rest = Path(argument).parts or ("",)
+        place, name = rest[:-1], Path(argument).stem
+        if argument in names or (not rest and argument.endswith(".pdf") and name in names):
+            raise WganlibError(f"{argument}: no target, but a report's name: write reports/{name}.pdf")
+        if first in ("reports", "results") and place and place[0] in set(scales) - {plan.scale}:
+            raise WganlibError(f"{argument}: of scale {place[0]}, but this is {plan.scale}: add --config scale={place[0]}")
+        if argument.endswith(".pdf") and (first, place) not in (("reports", []), ("reports", [plan.scale])):
+            near = difflib.get_close_matches(argument, [f"reports/{name}.pdf" for name in names], n=1)
+            advice = f"; did you mean {near[0]!r}?" if near else ""
+            raise WganlibError(f"{argument}: no target; reports are reports/NAME.pdf, `wganlib list` lists them{advice}")
+        if argument.endswith(".pdf") and first == "reports" and name not in names:
+            raise WganlibError(f"{argument}: {unknown(f'report at scale {plan.scale}', name, names)}")
+        if first == "results" and len(place) > 1 and place[0] == plan.scale:
+            plan.experiment(place[1])
+
+
+def is_dry(arguments: list[str]) -> bool:
+    """Whether Snakemake's arguments ask for a dry run.
+
+    >>> is_dry(["-n"]), is_dry(["-pn", "reports/elu.pdf"]), is_dry(["--dryrun"]), is_dry(["--cores", "2", "--no-hooks"])
+    (True, True, True, False)
+    """
+    return any(argument in ("--dry-run", "--dryrun") or re.fullmatch("-[a-z]*n[a-z]*", argument) for argument in arguments)
+
+
+def stopped(arguments: list[str]) -> str:
+    """What stands at the end of a call that made not everything."""
+    return (
+        "stopped before all was made. What is finished is kept, and of a training that was under way its last checkpoint. To "
+        f"go on, give the same command: {shlex.join(['snakemake', *arguments])}"
+    )
 
 
 def report_at(plan: Plan, name: str) -> str:
