@@ -9,7 +9,7 @@ from conftest import REPOSITORY, committed_plan, copy_params, edit_yaml
 
 from wganlib.errors import WganlibError
 from wganlib.planning.plan import load_plan
-from wganlib.planning.snakemake import check_targets, is_dry, stopped
+from wganlib.planning.snakemake import check_targets, is_dry, stopped, targets_here
 from wganlib.planning.why import why
 
 SCALES = ("demo", "paper")
@@ -116,6 +116,23 @@ def test_misspelt_targets_are_refused_in_a_line(argument, words):
     with pytest.raises(WganlibError, match=words) as error:
         check_targets(committed_plan(), ["-n", argument, "--config", "scale=demo"], SCALES)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("reports/tabel1.pdf", "targets: unknown report at scale demo 'tabel1': .* did you mean 'table1'"),
+        ("report/elu.pdf", "targets: report/elu.pdf: no target; .* did you mean 'reports/elu.pdf'"),
+        ("results/demo/ellu/runs.csv", "targets: unknown experiment at scale demo 'ellu': .* did you mean 'elu'"),
+    ],
+)
+def test_a_configured_target_is_refused_where_it_stands(tmp_path, target, words):
+    params = copy_params(tmp_path)
+    with pytest.raises(WganlibError, match=f"^--config: {words}"):
+        targets_here(committed_plan(), [target], params)
+    edit_yaml(params / "config.yaml", targets=["all", target])
+    with pytest.raises(WganlibError, match=rf"/params/config\.yaml: {words}"):
+        targets_here(committed_plan(), ["all", target], params)
 
 
 def test_other_arguments_pass():

@@ -166,6 +166,16 @@ def configured_scale(params: Path) -> str:
     return parse(Config, read_yaml(path), str(path)).scale
 
 
+def configured_targets(params: Path) -> tuple[str, ...]:
+    """The targets that stand in config.yaml.
+
+    Raises:
+        WganlibError: see `configured_scale`.
+    """
+    path = _scales(params).parent / "config.yaml"
+    return parse(Config, read_yaml(path), str(path)).targets
+
+
 def _scales(params: Path) -> Path:
     if not (params / "scales").is_dir():
         raise WganlibError(

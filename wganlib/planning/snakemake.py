@@ -16,7 +16,7 @@ from wganlib import layout
 from wganlib.errors import WganlibError, parse, refused, unknown
 from wganlib.files import PARENT_VARIABLE
 from wganlib.planning.params import Config, named_files
-from wganlib.planning.plan import Plan, load_plan
+from wganlib.planning.plan import Plan, configured_targets, load_plan
 
 T = TypeVar("T")
 
@@ -84,17 +84,21 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     """The configured targets that this scale makes; those of other scales alone are left out.
 
     Raises:
-        WganlibError: a target `reports/<name>.pdf` that no experiment makes, before Snakemake's own, longer message.
+        WganlibError: a target that nothing makes, before Snakemake's own, longer message; it says where the target stands.
     """
     chosen = []
     for target in targets:
         name = _report_of(target)
-        if name in (None, CLAIMS) or name in plan.reports():
-            chosen.append(target)
-            continue
-        scales = (scale for scale in named_files(params / "scales") if scale != plan.scale)
-        if not any(name in load_plan(params, scale).reports() for scale in scales):
-            raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', name, plan.reports())}")
+        scales = [scale for scale in named_files(params / "scales") if scale != plan.scale]
+        try:
+            if name is None or name in (*plan.reports(), CLAIMS):
+                check_targets(plan, [target], scales)
+                chosen.append(target)
+            elif not any(name in load_plan(params, scale).reports() for scale in scales):
+                raise unknown(f"report at scale {plan.scale}", name, plan.reports())
+        except WganlibError as error:
+            where = f"{params}/config.yaml" if target in configured_targets(params) else "--config"
+            raise WganlibError(f"{where}: targets: {error}") from None
     return chosen
 
 
