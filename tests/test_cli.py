@@ -65,6 +65,9 @@ def test_collect_and_report_without_their_inputs(tmp_path):
         done = wganlib(tmp_path, command, "table2")
         refused(done, "results/demo/table2/runs.csv: no such file", "`wganlib collect table2 --scale demo`")
         assert making.format("table2") in done.stderr
+    scoring = '{"network": "classifier", "num_samples": 200, "splits": 2}'
+    done = wganlib(tmp_path, "score", make_spec().canonical(), "--scoring", scoring, "--classifier", "c")
+    refused(done, "c/classifier.json: no such file; `wganlib classifier` makes it")
     refused(wganlib(tmp_path, "claims"), "claims.json: no such file", "`wganlib judge ")
     refused(wganlib(tmp_path, "publish", "--scale", "paper"), "`snakemake --cores all reports --config scale=paper` makes it")
     refused(wganlib(tmp_path, "report", "table9"), "unknown experiment at scale demo 'table9'", "table2")

@@ -23,9 +23,6 @@ TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "quantities.csv", "met
 CLAIMS = "claims.json"
 """Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
 
-CLAIMS = "claims.json"
-"""Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
-
 PAGE = "runs.html"
 """The page beside them, on which every run can be opened."""
 

@@ -352,7 +352,10 @@ def unlimited(dataset: DatasetSpec) -> DatasetSpec:
 
 
 def _stored(folder: Path) -> ClassifierSpec:
-    return parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
+    path = folder / "classifier.json"
+    if not path.exists():
+        raise WganlibError(f"{path}: no such file; `wganlib classifier` makes it")
+    return parse(ClassifierSpec, read_json(path).get("spec"), str(path))
 
 
 def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, formulas.FrechetReference]:
