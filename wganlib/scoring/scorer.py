@@ -142,10 +142,9 @@ def score_run(
     `scores.json` names where it is not the CPU.
 
     Raises:
-        WganlibError: the folder holds another spec's results, or a file is missing or damaged.
+        WganlibError: the scoring does not suit the data, the folder holds another spec's results, or a file is damaged.
     """
-    kind = spec.dataset.shape.kind
-    if kind == "images" and scoring.network != "none" and classifier_folder is None:
+    if spec.dataset.shape.kind == "images" and scoring.network != "none" and classifier_folder is None:
         raise WganlibError("--classifier is missing: give the folder that `wganlib classifier` made for the data set")
     judge = _stored(classifier_folder) if classifier_folder else None
     try:
@@ -163,7 +162,7 @@ def score_run(
         outcome = "diverged"  # finite weights whose samples are not
     first = {name: scores[name] for name in COLUMNS["classifier"][:4] if name in scores}
     result = {"outcome": outcome} | first | _over_time(scorer, generators) | scores
-    if kind == "text":
+    if spec.dataset.shape.kind == "text":
         lines = scoring.model_copy(update={"num_samples": KEPT_LINES})
         result["lines"] = sheets.read(torch.cat(list(_samples(generators.trained, spec, lines))), symbols)
     result |= {
