@@ -1,15 +1,16 @@
 """The command line. Each command imports what it needs itself, so that `wganlib plan` starts without torch."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wganlib.ending import Commands, run
 from wganlib.errors import WganlibError
 
 app = typer.Typer(
+    cls=Commands,
     help="Plan, train, score and check GAN experiments. Progress bars show on a terminal only.",
     no_args_is_help=True,
     add_completion=False,
@@ -69,6 +70,7 @@ def plan(
         typer.echo(line(item.name, runs, jobs, str(len(jobs - all_jobs))))
         all_runs, all_jobs = all_runs | runs, all_jobs | jobs
     typer.echo(line("all, shared jobs once", all_runs, all_jobs, ""))
+    typer.echo("not above: jobs that no line above has; a job of several experiments is trained once")
     if write is not None:
         for key in sorted(all_jobs):
             job = loaded.stacks.get(key) or loaded.runs[key]
@@ -198,6 +200,8 @@ def sample(
     results: Results = Path("results"),
 ) -> None:
     """Draw samples from a trained run's generator: images (of a conditional one a column a class), points or lines."""
+    if out.suffix.lower() != ".png":
+        raise WganlibError(f"--out: found {out}, but images are written as PNG: let the name end in .png")
     if not out.parent.is_dir():
         raise WganlibError(f"--out: {out.parent} is no folder; make it, or choose another")
     from wganlib.files import write_atomic
@@ -382,12 +386,8 @@ def data_verify(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake prints one line and exits with 2."""
-    try:
-        app()
-    except WganlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run the command line; a user's mistake, and what the operating system refuses, print one line and exit with 2."""
+    run(app)
 
 
 if __name__ == "__main__":

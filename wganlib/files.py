@@ -55,21 +55,34 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file.
+    """Read a JSON file that a command made.
 
     Raises:
         WganlibError: the file is missing or is not JSON, or a key stands twice in an object.
     """
     try:
-        return from_json(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise WganlibError(f"{path}: a folder, expected a JSON file; name the file in it") from None
-    except (OSError, ValueError) as error:
+        return from_json(read_text(path), str(path))
+    except ValueError as error:
         raise WganlibError(
             f"{path}: not readable as JSON ({error}); delete it, if a command made it, and run that again"
         ) from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        WganlibError: it is missing, a folder, or may not be read.
+        ValueError: it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise WganlibError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise WganlibError(f"{path}: a folder, expected a file; name the file in it") from None
+    except OSError as error:
+        raise WganlibError(f"{str(path)[:200]}: not readable: {error.strerror or error}") from None
 
 
 def from_json(text: str, where: str) -> Any:
@@ -77,7 +90,7 @@ def from_json(text: str, where: str) -> Any:
 
     Raises:
         WganlibError: a key stands twice in an object.
-        ValueError: the text is not JSON.
+        ValueError: the text is not JSON, or nested too deeply.
     """
     repeated = False
 
@@ -87,7 +100,10 @@ def from_json(text: str, where: str) -> Any:
         repeated |= len(made) < len(pairs)
         return made
 
-    value = json.loads(text, object_pairs_hook=distinct)
+    try:
+        value = json.loads(text, object_pairs_hook=distinct)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if repeated:
         key, line = _repeated_key(text)
         raise WganlibError(f"{where}:{line}: key {key!r} stands twice in its object; keep one of them")

@@ -23,9 +23,6 @@ TABLE_FILES = ("runs.csv", "snapshots.csv", "curves.csv", "quantities.csv", "met
 CLAIMS = "claims.json"
 """Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
 
-CLAIMS = "claims.json"
-"""Verdicts: on an experiment's claims beside its tables, on all claims of a scale in the folder above."""
-
 PAGE = "runs.html"
 """The page beside them, on which every run can be opened."""
 
@@ -34,6 +31,11 @@ REPORT_SUFFIXES = (".pdf", ".json", ".png")
 
 MANIFEST = "manifest.json"
 """Beside a scale's published tables: what trainings they and the published reports come from."""
+
+
+def command(target: str, scale: str) -> str:
+    """What to type for a target of the workflow and all that it is made from."""
+    return f"snakemake --cores all {target} --config scale={scale}"
 
 
 def snapshot_name(iteration: int) -> str:

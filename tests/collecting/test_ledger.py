@@ -78,7 +78,7 @@ def test_primary_claims_are_corrected_for_their_number(plan, tmp_path, monkeypat
 
 
 def test_one_that_was_not_judged_is_named(plan, tmp_path):
-    with pytest.raises(WganlibError, match=r"elu/claims.json: no such file; `wganlib judge elu` makes it"):
+    with pytest.raises(WganlibError, match=r"elu/claims.json: no such file; `wganlib judge elu --scale demo` makes it"):
         ledger.gather(plan, tmp_path / "results")
 
 

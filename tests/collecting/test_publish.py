@@ -165,7 +165,7 @@ def refused(root, *words):
 @pytest.mark.parametrize("file", ["results/demo/elu/runs.csv", "reports/demo/elu.png", "results/demo/table1/facts.json"])
 def test_what_is_incomplete_is_refused_and_nothing_is_published(made, file):
     (made / file).unlink()
-    refused(made, f"{made / file}: missing", f"`snakemake --cores all --config scale=demo -- {made / file}` makes it")
+    refused(made, f"{made / file}: missing", f"`snakemake --cores all {made / file} --config scale=demo` makes it")
 
 
 def test_tables_of_other_runs_and_damaged_files_are_refused(made):
@@ -186,7 +186,8 @@ def test_a_scale_of_which_nothing_was_made_is_refused_in_one_line(tmp_path):
     shutil.copytree(REPOSITORY / "params", tmp_path / "params")
     done = wganlib(tmp_path, "publish", "--scale", "paper")
     assert done.returncode == 2
-    assert done.stderr == "error: results/paper: nothing of scale paper was made here; `make reports` makes it\n"
+    how = "`snakemake --cores all reports --config scale=paper`"
+    assert done.stderr == f"error: results/paper: nothing of scale paper was made here; {how} makes it\n"
 
 
 def test_a_preview_is_small_and_as_large_as_fits(monkeypatch):

@@ -202,11 +202,11 @@ def test_an_option_s_data_set_replaces_the_scale_s():
     params["groups"]["a"]["spec"]["generator_iterations"] = 1
     data = {"name": "cifar10", "image_size": 32}
     params["groups"]["a"]["axes"] = {
-        "data": {"digits": {}, "limited": {"dataset": {"train_limit": 9}}, "CIFAR-10": {"dataset": data}}
+        "data": {"digits": {}, "limited": {"dataset": {"train_limit": 90}}, "CIFAR-10": {"dataset": data}}
     }
     found = [e.spec.dataset.model_dump(exclude_none=True) for e in expanded(params)]
     digits = {"name": "digits", "image_size": 16}
-    assert found == [digits, digits | {"train_limit": 9}, data]
+    assert found == [digits, digits | {"train_limit": 90}, data]
 
 
 def test_runs_that_differ_in_the_constraint_alone_have_one_line_of_settings_with_all_constraints():

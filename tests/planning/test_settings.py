@@ -79,6 +79,65 @@ def test_settings_that_do_not_fit_are_refused_with_file_and_key(tmp_path, name, 
     assert words in text
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        (
+            "wgan_generators",
+            {"scales.demo.spec.dataset": {"name": "digits", "image_size": 8}},
+            "measure 'similarity' needs images of at least 11 x 11 pixels, found image_size 8: leave it out, or",
+        ),
+        (
+            "wgan_generators",
+            {"scales.demo.judge": {"name": "cifar10", "image_size": 16}},
+            "measure 'coverage' asks for classes of 'digits', but the classifier of 'cifar10' tells its own: leave it out",
+        ),
+        (
+            "check",
+            {"scales.demo.scoring": {"measures": ["kernel_distance"], "num_samples": 12, "splits": 2}},
+            "measure 'kernel_distance' needs at least 20 samples, found 12: raise scoring.num_samples",
+        ),
+        (
+            "check",
+            {"scales.demo.scoring": {"measures": ["ngrams"]}},
+            "measure 'ngrams' is for text, found a data set of images: leave it out",
+        ),
+        (
+            "check",
+            {"scales.demo.scoring": {"network": "none", "measures": ["transport"]}},
+            "found 'none' for a data set of images",
+        ),
+        (
+            "language_model",
+            {"scales.demo.scoring": {"network": "classifier", "measures": ["ngrams"]}},
+            "data set of text; images",
+        ),
+        (
+            "wgan_critics",
+            {"scales.paper.judge": None},
+            "'lsun_bedrooms' has no labelled images: a classifier cannot be trained on it; name another data set that judges",
+        ),
+        (
+            "wgan_critics",
+            {"scales.paper.judge": {"name": "cifar10", "image_size": 32}},
+            "size, channels and value range must agree",
+        ),
+        (
+            "wgan_critics",
+            {"scales.paper.scoring": {"measures": ["coverage"]}},
+            "measure 'coverage' asks for labels, which data set 'lsun_bedrooms' does not have: leave it out",
+        ),
+    ],
+)
+def test_data_that_cannot_be_scored_so_are_refused_before_anything_is_trained(tmp_path, name, changes, words):
+    params = copy_params(tmp_path)
+    edit_yaml(params / f"experiments/{name}.yaml", **changes)
+    scale = "paper" if any("paper" in key for key in changes) else "demo"
+    text = refusal(params, scale)
+    assert text.startswith(f"{params}/experiments/{name}.yaml: scales.{scale}: ")
+    assert words in text
+
+
 def test_a_report_that_no_module_makes_is_refused(tmp_path):
     params = copy_params(tmp_path)
     (params / "experiments/elu.yaml").rename(params / "experiments/elo.yaml")

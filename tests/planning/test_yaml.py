@@ -183,6 +183,51 @@ def test_a_spec_with_a_key_given_twice_is_refused(tmp_path):
         read_spec(Spec, '{"seed": 3', "spec")
 
 
+@pytest.mark.parametrize(
+    ("folder", "name", "words"),
+    [
+        ("experiments", "my exp.yaml", ["found the name 'my exp'", "rename it, for example to my_exp.yaml"]),
+        ("experiments", "v1.0+x.yaml", ["found the name 'v1.0+x'", "v1_0_x.yaml"]),
+        ("experiments", "-n.yaml", ["the first a letter or a digit", "to n.yaml"]),
+        ("experiments", "$(true).yaml", ["to true.yaml"]),
+        ("experiments", "größe.yaml", ["letters from a to z", "gr_e.yaml"]),
+        ("experiments", "claims.yaml", ["the name 'claims' stands for something else"]),
+        ("experiments", "again.yml", ["found the suffix .yml", "rename it to again.yaml"]),
+        ("experiments", "again.YAML", ["found the suffix .YAML", "rename it to again.yaml"]),
+        ("methods", "wgan gp.yaml", ["found the name 'wgan gp'"]),
+        ("methods", "mine.yml", ["rename it to mine.yaml"]),
+        ("scales", "1.5x.yaml", ["found the name '1.5x'"]),
+        ("scales", "runs.yaml", ["the name 'runs' stands for something else"]),
+        ("scales", "night.yml", ["rename it to night.yaml"]),
+    ],
+)
+def test_a_file_whose_name_cannot_be_a_folder_and_a_shell_s_word_is_refused(tmp_path, folder, name, words):
+    params = copy_params(tmp_path)
+    like = {"experiments": "elu", "methods": "wgan", "scales": "demo"}[folder]
+    path = params / folder / name
+    path.write_text((params / folder / f"{like}.yaml").read_text())
+    with pytest.raises(WganlibError) as error:
+        load_plan(params)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_files_that_are_no_parameters_and_hidden_ones_are_left_alone(tmp_path):
+    params = copy_params(tmp_path)
+    for name in ("notes.txt", "elu.yaml~", ".#elu.yaml", "._elu.yaml", "elu.yaml.orig"):
+        (params / "experiments" / name).write_text("a: [")
+    assert load_plan(params).experiments.keys() == load_plan(REPOSITORY / "params").experiments.keys()
+
+
+def test_a_file_with_the_other_suffix_is_named_where_one_is_missing(tmp_path):
+    params = copy_params(tmp_path)
+    (params / "config.yaml").rename(params / "config.yml")
+    with pytest.raises(WganlibError, match=r"config\.yaml: no such file; rename .*config\.yml$"):
+        load_plan(params)
+
+
 def test_outside_the_project_s_folder_the_plan_says_where_to_run_it(tmp_path):
     for arguments in (["plan"], ["plan", "--scale", "demo"], ["list"]):
         done = wganlib(tmp_path, *arguments)

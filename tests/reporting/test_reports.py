@@ -1,8 +1,12 @@
-"""The pilot's choice from made-up scores."""
+"""The pilot's choice from made-up scores; figures that are the same whatever a user has set for others."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import environment
 
 from wganlib.experiments import pilot
 
@@ -25,3 +29,41 @@ def test_the_pilot_chooses_each_method_s_own_best_mean():
     choices = [pilot.choose(pilot.scored(table, m, "score")) for m in "ab"]
     assert pilot.primary_threshold(choices, 1.4, [1.0, 2.0, 3.0, 4.0]) == 3.0  # half way from 1.4 to 4.6 is 3.0
     assert pilot.primary_threshold(choices, 1.39, [1.0, 2.0, 3.0, 4.0]) == 2.0
+
+
+DRAWN = """
+import hashlib
+from wganlib.reporting import style
+drawn, axes = style.figure(2.0, 2)
+for axis in axes.flat:
+    axis.plot([0, 1], [1, 2], label="a $x^2$")
+    axis.set(title="a_b 5 %", xlabel="x")
+    axis.legend()
+print(hashlib.sha256(style.svg(drawn)).hexdigest(), hashlib.sha256(style.pdf(drawn)).hexdigest())
+"""
+
+USER = """axes.grid: True
+text.usetex: True
+savefig.bbox: tight
+figure.facecolor: red
+svg.fonttype: none
+pdf.compression: 0
+lines.linewidth: 5
+backend: agg
+"""
+
+
+def drawn(folder, **variables):
+    return subprocess.run(
+        [sys.executable, "-c", DRAWN], cwd=folder, env=environment() | variables, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_a_user_s_matplotlibrc_has_no_influence_on_a_figure(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/matplotlibrc").write_text(USER)
+    plain = drawn(tmp_path)
+    assert len(plain.split()) == 2
+    assert drawn(tmp_path / "own") == plain
+    assert drawn(tmp_path, MPLCONFIGDIR=str(tmp_path / "own")) == plain
+    assert drawn(tmp_path, MATPLOTLIBRC=str(tmp_path / "own/matplotlibrc"), MPLBACKEND="svg") == plain

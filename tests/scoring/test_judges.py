@@ -83,7 +83,7 @@ def test_a_classifier_judges_images_without_labels(root, tmp_path):  # noqa: F81
     other = make_spec(dataset=CIFAR.model_dump(exclude_none=True))
     with pytest.raises(WganlibError, match=r"judge: the classifier of .*lsun_bedrooms.*, expected that of .*cifar10"):
         scoring.load_classifier(tmp_path / "judge", other)
-    with pytest.raises(WganlibError, match=r"'coverage' asks for classes of 'lsun_bedrooms', but .* tells those of 'cifar10'"):
+    with pytest.raises(WganlibError, match=r"'coverage' asks for labels, which data set 'lsun_bedrooms' does not have"):
         scoring.score_run(spec, how(measures=("coverage",)), folder, tmp_path / "judge")
 
 

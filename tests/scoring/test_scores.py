@@ -4,13 +4,16 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import make_spec
 
+from wganlib.collecting import collect
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError
 from wganlib.judging import statistics
+from wganlib.reporting.content import number
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas as scores
 from wganlib.scoring import scorer as scoring
@@ -275,3 +278,34 @@ def test_samples_that_are_finite_with_features_that_are_not_fail(classifier_fold
     assert scorer.scores(generator)["classifier_score"] > 1
     monkeypatch.setattr(classifiers, "outputs", overflowing)
     assert scorer.scores(generator) == scorer.scores(None)
+
+
+@pytest.mark.parametrize(("factor", "value"), [(1e60, None), (1e35, "finite")])
+def test_a_measure_without_a_finite_value_is_null_and_counts_as_the_worst(
+    classifier_folder, tmp_path, monkeypatch, factor, value
+):
+    """Features so far out that the kernel distance, or its error alone, is more than a number can be."""
+    spec = make_spec(generator_iterations=2)
+    runs.train(spec, tmp_path, device="cpu")
+    folder, original = tmp_path / "runs" / spec.key, classifiers.outputs
+
+    def far_out(network, batches):
+        probabilities, features = original(network, batches)
+        return probabilities, features * factor
+
+    monkeypatch.setattr(classifiers, "outputs", far_out)
+    how = SCORING.model_copy(update={"measures": ("kernel_distance",)})
+    with np.errstate(all="ignore"):
+        scoring.score_run(spec, how, folder, classifier_folder)
+    stored = json.loads((folder / "scores.json").read_text())
+    assert stored["outcome"] == "ok"
+    found = stored["measures"]["kernel_classifier_distance"]
+    assert found["standard_error"] is None
+    assert (found["value"] is None) == (value is None)
+    columns = collect._flat(stored)
+    assert columns["kernel_classifier_distance"] == (math.inf if value is None else found["value"])
+    rows = pd.DataFrame([columns])
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    (kernel,) = pd.read_csv(tmp_path / "runs.csv")["kernel_classifier_distance"]
+    assert number(kernel) == ("∞" if value is None else number(found["value"]))
+    assert number(columns["kernel_classifier_distance_standard_error"]) == "–"

@@ -42,6 +42,8 @@ BAD = [
         {"dataset": {"name": "image_folder", "folder": "../photos", "image_size": 32}},
         ["folder: found '../photos'", "below DATA_ROOT"],
     ),
+    ("cifar_resnet", {"dataset.train_limit": 50_001}, ["train_limit: found 50001", "cifar10 has 50000 training examples"]),
+    ("cifar_resnet", {"dataset.train_limit": 3}, ["batch_size: found 4", "there are 3 training examples"]),
     ("toy 3x512", {"dataset.scaling": "128"}, ["gaussians8", "its own scaling", "'128'", "remove it"]),
     ("lsun64 mlp", {"dataset": {"name": "gaussians8"}}, ["lsun64 makes images", "points", "another"]),
     ("language", {"dataset": {"name": "billion_word", "length": 8}}, ["billion_word", "the key 'vocabulary_size' is missing"]),

@@ -16,7 +16,7 @@ from wganlib import architectures
 from wganlib.architectures.families import random_set
 from wganlib.architectures.nodes import forward_flops, weight_layers
 from wganlib.datasets.spec import DatasetSpec
-from wganlib.errors import WganlibError
+from wganlib.errors import WganlibError, parse
 from wganlib.planning.cost import run_flops, run_seconds
 from wganlib.planning.params import Throughput
 from wganlib.planning.plan import load_plan
@@ -250,6 +250,52 @@ def test_two_experiments_share_a_run(tmp_path):
     assert len(shared) == 2
 
 
+def _without(*paths):
+    data = json.loads(make_spec().canonical())
+    for *parents, last in (path.split(".") for path in paths):
+        part = data
+        for name in parents:
+            part = part[name]
+        del part[last]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            _without("dataset", "method.batch_size", "method.critic_optimizer.learning_rate", "seed"),
+            "dataset, method.critic_optimizer.learning_rate, method.batch_size, seed: required keys are missing",
+        ),
+        (_without("seed"), "spec: seed: required key is missing"),
+        (
+            _without("dataset", "seed") | {"datset": {"name": "digits"}},
+            "datset: unknown key; did you mean 'dataset'?; seed: required key is missing",
+        ),
+        (
+            _without() | {"dataset": {"name": "digits", "siz": 16}},
+            "dataset.siz: unknown key; remove it; allowed are folder",
+        ),
+        (_without() | {"snapshots": 4}, "snapshots: a list is needed, as [0, 1], found 4"),
+        (_without() | {"dataset": "digits"}, 'dataset: a mapping of keys is needed, found "digits"'),
+        (_without() | {"a": 1, "b": 2}, "a: unknown key; remove it (and 1 more)"),
+        (_without("seed") | {"log_every": 0, "threads": 0}, "seed: required key is missing (and 2 more)"),
+    ],
+)
+def test_a_spec_s_missing_and_unknown_keys_are_all_told(data, words):
+    with pytest.raises(WganlibError) as error:
+        parse(Spec, data, "spec")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_allowed_keys_of_a_part_stand_beside_an_unknown_one():
+    data = _without()
+    data["method"]["critic_optimizer"]["lr"] = 1e-3
+    with pytest.raises(WganlibError, match=r"critic_optimizer\.lr: .*; allowed are beta1, beta2, decay, learning_rate, name$"):
+        parse(Spec, data, "spec")
+
+
 @pytest.mark.parametrize(
     ("file", "keys", "value", "words"),
     [
@@ -260,12 +306,17 @@ def test_two_experiments_share_a_run(tmp_path):
             ["demo: thresholds: must increase", "[1.0, 3.0, 2.0]"],
         ),
         ("experiments/table2.yaml", "settings.thresholdz", [1.0], ["thresholdz", "did you mean 'thresholds'"]),
-        ("experiments/table2.yaml", "groups.runs.methods", ["wgan_gp", "wgan_gq"], ["unknown option 'nonsaturating_gan'"]),
+        (
+            "experiments/table2.yaml",
+            "groups.runs.methods",
+            ["wgan_gp", "wgan_gq"],
+            ["groups.runs.methods: unknown method 'wgan_gq'"],
+        ),
         (
             "experiments/check.yaml",
             "groups.runs.axes",
             {"a": {"b": {"method": {"use": "wgan_gq"}}}},
-            ["unknown method 'wgan_gq'"],
+            ["check.yaml: groups.runs.axes.a.b.method.use: unknown method 'wgan_gq'", "did you mean 'wgan_gp'"],
         ),
         ("experiments/table2.yaml", "scales.demo.architectures", 0, ["architectures", "0"]),
         ("experiments/table2.yaml", "scales.demo.architectures", None, ["architectures is missing: a number, or base"]),
@@ -279,6 +330,20 @@ def test_two_experiments_share_a_run(tmp_path):
         ("experiments/table2.yaml", "scales.demo.options", {"methode": {}}, ["options", "unknown axis 'methode'"]),
         ("experiments/table2.yaml", "scales.demo.seeds", [0, 0], ["seeds must be distinct"]),
         ("experiments/check.yaml", "scales.demo.seeds", [], ["seeds", "at least 1"]),
+        ("experiments/check.yaml", "scales.demo.seeds", 0, ["scales.demo.seeds: a list is needed, as [0, 1], found 0"]),
+        (
+            "experiments/check.yaml",
+            "groups.runs.spec",
+            {"method": {"use": 3}},
+            ["spec.method.use: unknown method '3'"],
+        ),
+        ("experiments/check.yaml", "groups.runs.methods", "wgan_gp", ["groups.runs.methods: a list is needed"]),
+        (
+            "experiments/table2.yaml",
+            "scales.paper.spec",
+            {"method": {"use": "wgan_gpp"}},
+            ["table2.yaml: scales.paper.spec.method.use: unknown method 'wgan_gpp'", "did you mean 'wgan_gp'"],
+        ),
         ("experiments/table2.yaml", "scales.demo.seeds", [0, 1], ["table2 needs", "exactly one seed"]),
         ("experiments/table2.yaml", "scales.demo.settings.primary_threshold", 4.2, ["primary_threshold must be one of", "4.2"]),
         (

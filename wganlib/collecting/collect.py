@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
+from wganlib import layout
 from wganlib.architectures.families.random_set import FACTORS
 from wganlib.collecting.collected import load
 from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError, fenced
 from wganlib.files import read_json, write_atomic, write_json
-from wganlib.judging.failures import counted
+from wganlib.judging.failures import counted, has_failed, value_of
 from wganlib.judging.quantities import Findings
 from wganlib.planning.expansion import Entry, Experiment
 from wganlib.planning.experiment import ExperimentScale
@@ -50,6 +51,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
         WganlibError: a run's files are missing, damaged, or another spec's, or all runs that are to be measured failed.
     """
     folder = results / plan.scale / experiment.name
+    _check_there(plan, experiment, results)
     if experiment.params.scored:
         gathered = [_scored(plan, experiment, entry, results) for entry in experiment.entries]
         findings = Findings({})
@@ -80,6 +82,20 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
         write_table(folder / "quantities.csv", module.measure(load(plan, experiment, results)).frame(), float_format="%.9g")
     write_atomic(folder / "runs.html", page(plan.scale, experiment, table, [one.parts for one in gathered]))
     return folder
+
+
+def _check_there(plan: Plan, experiment: Experiment, results: Path) -> None:
+    """Refuse at once where trainings or scores are missing, and tell what makes them all."""
+    jobs = [layout.stack_folder(results, stack.key) / layout.PROVENANCE for stack in experiment.stacks]
+    if experiment.params.scored:
+        jobs = [layout.run_folder(results, key) / layout.SCORE_FILES[0] for key in experiment.run_keys]
+    missing = [path for path in jobs if not path.exists()]
+    if missing:
+        what = "runs are not scored yet" if experiment.params.scored else "stacks are not trained yet"
+        how = layout.command(f"results/{plan.scale}/{experiment.name}/runs.csv", plan.scale)
+        raise WganlibError(
+            f"{missing[0]}: no such file: {len(missing)} of {len(jobs)} {what}; `{how}` makes what is missing, and collects"
+        )
 
 
 def module_of(experiment: str) -> ModuleType:
@@ -135,7 +151,7 @@ def _origin(provenance: dict[str, Any], seconds: float) -> dict[str, Any]:
 def _moment(outcome: str, scores: dict[str, Any]) -> dict[str, Any]:
     """A snapshot's outcome and scores; it failed where it has no distance or no measures, after its run or by itself."""
     failure = "diverged" if outcome == "ok" else outcome
-    return {"outcome": failure if None in scores.values() else "ok"} | _flat(scores)
+    return {"outcome": failure if has_failed(scores) else "ok"} | _flat(scores)
 
 
 def _flat(scores: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +163,7 @@ def _flat(scores: dict[str, Any]) -> dict[str, Any]:
         if name == "outcome" or (name not in others and (value is None or isinstance(value, int | float)))
     }
     for name, estimate in (scores.get("measures") or {}).items():
-        columns |= {name: estimate["value"], f"{name}_standard_error": estimate["standard_error"]}
+        columns |= {name: value_of(name, estimate["value"]), f"{name}_standard_error": estimate["standard_error"]}
     return columns
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from wganlib import layout
 from wganlib.collecting.tables import LEAST_COLUMNS, read_table
 from wganlib.errors import WganlibError, fenced
 from wganlib.files import read_json
@@ -103,6 +104,13 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         WganlibError: one is missing or damaged.
     """
     folder, text = results / plan.scale / experiment.name, list(experiment.axes)
+    missing = [name for name in layout.TABLE_FILES if name != "metrics.json" and not (folder / name).exists()]
+    if missing:
+        how = layout.command(f"results/{plan.scale}/{experiment.name}/runs.csv", plan.scale)
+        raise WganlibError(
+            f"{folder / missing[0]}: no such file; `wganlib collect {experiment.name} --scale {plan.scale}` makes it from "
+            f"trained runs, and `{how}` trains them too"
+        )
     runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
     facts, arrays = read_json(folder / "facts.json"), _arrays(folder / "arrays.npz")
     return Tables(

@@ -100,7 +100,7 @@ def gather(plan: Plan, results: Path) -> Path:
         if experiment.params.claims:
             path = layout.table_folder(results, plan.scale, name) / layout.CLAIMS
             if not path.exists():
-                raise WganlibError(f"{path}: no such file; `wganlib judge {name}` makes it")
+                raise WganlibError(f"{path}: no such file; `wganlib judge {name} --scale {plan.scale}` makes it")
             entries += read_json(path)["claims"]
     primary = [entry for entry in entries if entry["primary"]]
     for entry, adjusted in zip(primary, holm([_float(entry["p_value"]) for entry in primary]), strict=True):

@@ -58,7 +58,8 @@ def publish(plan: Plan, results: Path, reports: Path) -> str:
         elif name in before:
             entries[name] = before[name]
     if not contents:
-        raise WganlibError(f"{results / plan.scale}: nothing of scale {plan.scale} was made here; `make reports` makes it")
+        how = layout.command("reports", plan.scale)
+        raise WganlibError(f"{results / plan.scale}: nothing of scale {plan.scale} was made here; `{how}` makes it")
     roots = (results / plan.scale, folder), (reports / plan.scale, pages)
     ledger = {there / name: here / name for (here, there), names in zip(roots, LEDGER, strict=True) for name in names}
     if all(path.exists() for path in ledger.values()):
@@ -86,7 +87,7 @@ def _content(path: Path, scale: str) -> bytes:
 
 
 def _again(path: Path, scale: str) -> str:
-    return f"nothing was published: `snakemake --cores all --config scale={scale} -- {path}` makes it, then publish again"
+    return f"nothing was published: `{layout.command(str(path), scale)}` makes it, then publish again"
 
 
 def preview(content: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """How a run that failed counts: one that diverged as the worst, one that ran out of memory not at all; see docs/scores.md."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from wganlib.judging.score_names import COLUMNS
 
@@ -16,6 +17,16 @@ WORST: dict[str, float] = {
     **dict.fromkeys(("mode_coverage", "kept_classes", "class_accuracy"), 0.0),
 }
 """Every score of a generator with the worst value that it can have: a constant's score, infinitely far, all samples alike."""
+
+
+def has_failed(scores: Mapping[str, Any]) -> bool:
+    """Whether a generator has no scores: one of them, but for errors, is not there, or its measures are not."""
+    return any(value is None for name, value in scores.items() if not name.endswith("_standard_error"))
+
+
+def value_of(name: str, value: float | None) -> float | None:
+    """A measure as it counts: one that was made, but has no finite value, is the worst that it can be."""
+    return WORST.get(name) if value is None else value
 
 
 def counted(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -28,7 +28,7 @@ def differences(mine: Experiment, other: Experiment) -> list[Difference]:
     for name in dict.fromkeys((*theirs, *ours)):
         pair = (ours.get(name, {}), theirs.get(name, {}))
         if list(pair[0]) != list(pair[1]):
-            result.append(Difference(_words(name), *map(_values, pair)))
+            result.append(Difference(words(name), *map(_values, pair)))
     return result
 
 
@@ -36,34 +36,35 @@ def _settings(experiment: Experiment) -> dict[str, dict[Any, None]]:
     """By dotted name the different values of a setting, in order."""
     result: dict[str, dict[Any, None]] = {}
     for entry in experiment.trained_entries:
-        for name, value in _flat(entry.spec.model_dump(mode="json", exclude_none=True, exclude=LEFT_OUT)):
+        for name, value in flat(entry.spec.model_dump(mode="json", exclude_none=True, exclude=LEFT_OUT)):
             result.setdefault(name, {})[value] = None
     how = experiment.scoring
     result["seeds"] = {len(experiment.seeds): None}
     if isinstance(experiment.scale.architectures, int):
         result["architectures"] = {experiment.scale.architectures: None}
     if experiment.params.scored:
-        parts = _flat(how.model_dump(mode="json", exclude_none=True, exclude=LEFT_OUT))
+        parts = flat(how.model_dump(mode="json", exclude_none=True, exclude=LEFT_OUT))
         result |= {f"scoring.{name}": {value: None} for name, value in parts}
     return {name: dict.fromkeys(sorted(values, key=lambda v: (str(type(v)), v))) for name, values in result.items()}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+def flat(value: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """The settings of a spec's plain data by their dotted names; a list is one."""
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _flat(part, f"{prefix}.{name}" if prefix else name)
+            yield from flat(part, f"{prefix}.{name}" if prefix else name)
     elif isinstance(value, list):
         yield prefix, ", ".join(map(str, value))
     else:
         yield prefix, value
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
     """A setting's dotted name in words.
 
-    >>> _words("method.critic_optimizer.learning_rate")
+    >>> words("method.critic_optimizer.learning_rate")
     "critic optimizer's learning rate"
-    >>> _words("scoring.num_samples")
+    >>> words("scoring.num_samples")
     'scoring num samples'
     """
     parts = [part.replace("_", " ") for part in name.split(".")]

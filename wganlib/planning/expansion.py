@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from wganlib.architectures.families import random_set
-from wganlib.errors import WganlibError, parse, unknown
+from wganlib.errors import WganlibError, parse
 from wganlib.planning.experiment import (
     GRID_LABELS,
     KINDS,
@@ -127,7 +127,7 @@ def expand(params: ExperimentParams, scale: ExperimentScale, around: Surrounding
     """An experiment's own runs at a scale, seed by seed.
 
     Raises:
-        WganlibError: an unknown method, a group that is left without runs, or a spec that is not allowed.
+        WganlibError: a group is left without runs, or a spec is not allowed.
     """
     for name, group in params.groups.items():
         axes = {
@@ -178,10 +178,7 @@ def _specs(
     """The spec that a merged value stands for; with a grid one for each of its learning rates."""
     method = dict(value.get("method", {}))
     if "use" in method:
-        name = method.pop("use")
-        if name not in around.methods:
-            raise WganlibError(f"{where}: method.use: {unknown('method', str(name), around.methods)}")
-        method = merged(around.methods[name], method)
+        method = merged(around.methods[method.pop("use")], method)
     dataset = merged({"dataset": around.dataset}, {"dataset": value.get("dataset", {})})["dataset"]
     value = value | {"dataset": dataset, "method": method}
     if drawn is not None:

@@ -30,6 +30,16 @@ AS_WRITTEN = {
 """The types of values and the spellings of each that a reader takes for the same: to YAML 1.1 yes is true and 010 is 8."""
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Of experiments, methods and scales: they become folders, files and words of a shell's command."""
+
+TAKEN = {
+    "experiments": ("claims",),
+    "scales": ("checkpoints", "classifiers", "published", "runs", "stacks"),
+}
+"""Names whose files or folders hold something else."""
+
+
 class Config(Part):
     """`params/config.yaml`: what a plain `snakemake` builds, and at which scale."""
 
@@ -152,6 +162,30 @@ class Published(Part):
     counts: dict[str, PublishedCounts]
 
 
+def named_files(folder: Path) -> dict[str, Path]:
+    """The YAML files of a folder of experiments, methods or scales, by the names of these.
+
+    Raises:
+        WganlibError: a name cannot be a file's and a shell word, or has another use, or the file has YAML's other suffix.
+    """
+    found = {}
+    for path in sorted(path for path in folder.glob("*") if not path.name.startswith(".")):
+        if path.suffix.lower() in (".yml", ".yaml") and path.suffix != ".yaml":
+            raise WganlibError(f"{path}: found the suffix {path.suffix}, allowed is .yaml: rename it to {path.stem}.yaml")
+        if path.suffix != ".yaml":
+            continue
+        if not NAME.fullmatch(path.stem):
+            better = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem).strip("_-") or "a"
+            raise WganlibError(
+                f"{path}: found the name {path.stem!r}, allowed are letters from a to z, digits, _ and -, the first a letter "
+                f"or a digit: rename it, for example to {better}.yaml"
+            )
+        if path.stem in TAKEN.get(folder.name, ()):
+            raise WganlibError(f"{path}: the name {path.stem!r} stands for something else among the results: choose another")
+        found[path.stem] = path
+    return found
+
+
 def read_yaml(path: Path) -> Any:
     """Plain data of a YAML file in which everything is what it looks like.
 
@@ -165,7 +199,8 @@ def read_yaml(path: Path) -> Any:
         _check(root, path, set())
         return loader.construct_document(root) if root else None
     except FileNotFoundError:
-        raise WganlibError(f"{path}: no such file") from None
+        other = path.with_suffix(".yml")
+        raise WganlibError(f"{path}: no such file{f'; rename {other}' if other.exists() else ''}") from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise WganlibError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
 

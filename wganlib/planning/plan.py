@@ -1,7 +1,7 @@
 """From parameters to runs: reads `params/`, validates it and expands every experiment. Importing this needs no torch."""
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from wganlib.datasets.data_root import data_root, inception_weights, there
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import Model, WganlibError, parse, unknown
 from wganlib.fields import Part
-from wganlib.files import from_json, read_json
+from wganlib.files import from_json, read_text
 from wganlib.methods.method import MethodSpec
 from wganlib.planning.cost import run_seconds, stack_seconds
 from wganlib.planning.expansion import NO_AXES, Entry, Experiment, Surroundings, expand, merged
 from wganlib.planning.experiment import ExperimentParams
-from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, read_yaml
+from wganlib.planning.params import Config, MethodParams, Published, ScaleParams, named_files, read_yaml
 from wganlib.planning.settings import RULES, SETTINGS
 from wganlib.spec.run import Spec
 from wganlib.spec.scoring import ClassifierSpec, ScoringSpec
@@ -79,9 +79,11 @@ class Plan:
         budget, data, judge = self.params.classifier, self.runs[run].dataset, self._scorings[run][2]
         if data.shape.kind != "images" or self.scoring_of(run).network == "none":
             return None
-        whole = data.model_copy(update={"train_limit": None})
-        value = {"dataset": judge or whole, "threads": self.params.threads, **budget.model_dump(exclude_none=True)}
-        return ClassifierSpec(**value | ({"judged": whole} if judge else {}))
+        whole = data.model_dump(mode="json", exclude_none=True, exclude={"train_limit"})
+        judging = judge.model_dump(mode="json", exclude_none=True) if judge else whole
+        value = {"dataset": judging, "threads": self.params.threads, **budget.model_dump(exclude_none=True)}
+        value |= {"judged": whole} if judge else {}
+        return parse(ClassifierSpec, value, f"the classifier for {data.name}")
 
     def classifiers(self) -> dict[str, ClassifierSpec]:
         """The classifiers that score the runs, by their keys."""
@@ -129,11 +131,11 @@ def load_plan(params: Path | str = "params", scale: str | None = None, only: str
     """
     params = Path(params)
     scale = scale or configured_scale(params)
-    scale_paths = {path.stem: path for path in sorted(_scales(params).glob("*.yaml"))}
+    scale_paths = named_files(_scales(params))
     if scale not in scale_paths:
         raise unknown("scale", scale, scale_paths)
     scale_params = parse(ScaleParams, read_yaml(scale_paths[scale]), str(scale_paths[scale]))
-    methods = {path.stem: _method(path, scale, scale_paths) for path in sorted((params / "methods").glob("*.yaml"))}
+    methods = {name: _method(path, scale, scale_paths) for name, path in named_files(params / "methods").items()}
     published = parse(Published, read_yaml(params / "published.yaml"), str(params / "published.yaml"))
     plan = Plan(scale, scale_params, methods, published)
     settings = {name: method.settings.model_dump(mode="json", exclude_none=True) for name, method in methods.items()}
@@ -150,6 +152,7 @@ def load_plan(params: Path | str = "params", scale: str | None = None, only: str
         experiment = Experiment(name, read, at, folder.entries(name), scoring, folder.stacks(name))
         _check_module(experiment, scale, where)
         plan.add(experiment, where)
+        _check_scoring(plan, experiment, where)
     return plan
 
 
@@ -161,6 +164,16 @@ def configured_scale(params: Path) -> str:
     """
     path = _scales(params).parent / "config.yaml"
     return parse(Config, read_yaml(path), str(path)).scale
+
+
+def configured_targets(params: Path) -> tuple[str, ...]:
+    """The targets that stand in config.yaml.
+
+    Raises:
+        WganlibError: see `configured_scale`.
+    """
+    path = _scales(params).parent / "config.yaml"
+    return parse(Config, read_yaml(path), str(path)).targets
 
 
 def _scales(params: Path) -> Path:
@@ -177,12 +190,17 @@ class _Folder:
 
     def __init__(self, folder: Path, scale: str, scales: Mapping[str, Path], around: Surroundings):
         self.scale, self.around = scale, around
-        self.paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-        self.params = {name: parse(ExperimentParams, read_yaml(path), str(path)) for name, path in self.paths.items()}
-        for name, params in self.params.items():
+        self.paths, self.params = named_files(folder), dict[str, ExperimentParams]()
+        for name, path in self.paths.items():
+            data = read_yaml(path)
+            # A misspelt method would be told elsewhere, as an option that others name and that is not there.
+            for place, method in _methods_in(data):
+                if method not in around.methods:
+                    raise WganlibError(f"{path}: {place}: {unknown('method', method, around.methods)}")
+            params = self.params[name] = parse(ExperimentParams, data, str(path))
             for other in params.scales:
                 if other not in scales:
-                    raise WganlibError(f"{self.paths[name]}: scales: {unknown('scale', other, scales)}")
+                    raise WganlibError(f"{path}: scales: {unknown('scale', other, scales)}")
         self._expanded: dict[str, tuple[Entry, ...]] = {}
         self._own: dict[str, tuple[Entry, ...]] = {}
 
@@ -224,6 +242,17 @@ class _Folder:
         return tuple({stack.key: stack for stack in (*borrowed, *own)}.values())
 
 
+def _methods_in(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """The methods that an experiment's file names, each with the place where it does."""
+    for key, part in value.items() if isinstance(value, dict) else ():
+        here = (*place, key)
+        if (key == "use" and place[-1:] == ("method",)) or (key == "methods" and place[:1] == ("groups",) and len(place) == 2):
+            names = part if isinstance(part, list) else [part]
+            yield from ((".".join(here), name) for name in map(str, names))
+        else:
+            yield from _methods_in(part, here)
+
+
 def _check_wanted(params: ExperimentParams, entries: tuple[Entry, ...], wanted: dict[str, tuple[str, ...]], where: str) -> None:
     """Refuse axes and options that another experiment has at no scale: its runs would be left out silently."""
     known: dict[str, set[str]] = {}
@@ -251,6 +280,17 @@ def _method(path: Path, scale: str, scales: Mapping[str, Path]) -> MethodParams:
             raise WganlibError(f"{path}: scales: {unknown('scale', name, scales)}")
     settings = merged(data["settings"], method.scales.get(scale, {}))
     return method.model_copy(update={"settings": parse(MethodSpec, settings, f"{path}: scales.{scale}"), "scales": {}})
+
+
+def _check_scoring(plan: Plan, experiment: Experiment, where: str) -> None:
+    """Refuse data that cannot be scored as the experiment says: else it would be told when its runs are trained."""
+    entries = experiment.entries if experiment.params.scored else ()
+    for entry in {entry.spec.dataset: entry for entry in entries}.values():
+        try:
+            experiment.scoring.check(entry.spec.dataset, experiment.scale.judge)
+            plan.classifier_of(entry.run)
+        except (ValueError, WganlibError) as error:
+            raise WganlibError(f"{where}: scales.{plan.scale}: {error}") from None
 
 
 def _check_module(experiment: Experiment, scale: str, where: str) -> None:
@@ -289,9 +329,12 @@ def read_training(source: str, where: str) -> Spec | StackSpec:
 
 def _plain(source: str, where: str) -> tuple[Any, str]:
     """Plain data of JSON text or of a file, and how messages name them."""
-    if not source.lstrip().startswith("{"):
-        return read_json(Path(source)), source
     try:
+        if not source.lstrip().startswith("{"):
+            where = source
+            source = read_text(Path(source))
         return from_json(source, where), where
     except ValueError as error:
-        raise WganlibError(f"{where}: not readable as JSON ({error})") from None
+        raise WganlibError(
+            f"{where}: not readable as JSON ({error}); a spec is JSON, as `wganlib plan --write DIR` writes it"
+        ) from None

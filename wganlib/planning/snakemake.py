@@ -1,7 +1,11 @@
 """What the Snakefile needs besides the plan."""
 
+import difflib
+import errno
 import fcntl
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -9,10 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wganlib import layout
-from wganlib.errors import WganlibError, parse, unknown
+from wganlib.errors import WganlibError, parse, refused, unknown
 from wganlib.files import PARENT_VARIABLE
-from wganlib.planning.params import Config
-from wganlib.planning.plan import Plan, load_plan
+from wganlib.planning.params import Config, named_files
+from wganlib.planning.plan import Plan, configured_targets, load_plan
 
 T = TypeVar("T")
 
@@ -28,25 +32,39 @@ def prepare_jobs(plan: Plan) -> None:
     os.environ[PARENT_VARIABLE] = str(os.getpid())
 
 
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What file systems without flock answer."""
+
 _held: list[Any] = []
 
 
 def hold_folder(folder: Path) -> None:
     """Keep a second Snakemake out of this working folder until this process ends; the kernel frees the lock.
 
+    Where the file system has no locks, a line on stderr says so, and nothing is held.
+
     Raises:
-        WganlibError: another process holds it.
+        WganlibError: another process holds it, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stream = (folder / "wganlib.lock").open("a+", encoding="utf-8")
+    path = folder / "wganlib.lock"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+", encoding="utf-8")
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         stream.seek(0)
         holder = stream.read().strip() or "unknown"
         raise WganlibError(
             f"another snakemake (process {holder}) is running in {Path.cwd()}: wait for it, stop it, or use another folder"
         ) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise WganlibError(f"cannot lock {path}: {refused(error)}") from None
+        print(
+            f"warning: the file system of {Path.cwd()} has no locks ({error.strerror}): start no second snakemake here",
+            file=sys.stderr,
+        )
+        return
     stream.truncate(0)
     stream.write(str(os.getpid()))
     stream.flush()
@@ -66,18 +84,63 @@ def targets_here(plan: Plan, targets: list[str], params: Path) -> list[str]:
     """The configured targets that this scale makes; those of other scales alone are left out.
 
     Raises:
-        WganlibError: a target `reports/<name>.pdf` that no experiment makes, before Snakemake's own, longer message.
+        WganlibError: a target that nothing makes, before Snakemake's own, longer message; it says where the target stands.
     """
     chosen = []
     for target in targets:
         name = _report_of(target)
-        if name in (None, CLAIMS) or name in plan.reports():
-            chosen.append(target)
-            continue
-        scales = (scale.stem for scale in (params / "scales").glob("*.yaml") if scale.stem != plan.scale)
-        if not any(name in load_plan(params, scale).reports() for scale in scales):
-            raise WganlibError(f"params/config.yaml: targets: {unknown(f'report at scale {plan.scale}', name, plan.reports())}")
+        scales = [scale for scale in named_files(params / "scales") if scale != plan.scale]
+        try:
+            if name is None or name in (*plan.reports(), CLAIMS):
+                check_targets(plan, [target], scales)
+                chosen.append(target)
+            elif not any(name in load_plan(params, scale).reports() for scale in scales):
+                raise unknown(f"report at scale {plan.scale}", name, plan.reports())
+        except WganlibError as error:
+            where = f"{params}/config.yaml" if target in configured_targets(params) else "--config"
+            raise WganlibError(f"{where}: targets: {error}") from None
     return chosen
+
+
+def check_targets(plan: Plan, arguments: list[str], scales: Iterable[str]) -> None:
+    """Refuse misspelt targets among Snakemake's arguments, before it looks for them and answers with 25 lines.
+
+    Raises:
+        WganlibError: a report, a table's folder or a scale that there is not, or another scale's.
+    """
+    names = (*plan.reports(), CLAIMS)
+    for argument in arguments:
+        first, *rest = Path(argument).parts or ("",)
+        place, name = rest[:-1], Path(argument).stem
+        if argument in names or (not rest and argument.endswith(".pdf") and name in names):
+            raise WganlibError(f"{argument}: no target, but a report's name: write reports/{name}.pdf")
+        if first in ("reports", "results") and place and place[0] in set(scales) - {plan.scale}:
+            raise WganlibError(f"{argument}: of scale {place[0]}, but this is {plan.scale}: add --config scale={place[0]}")
+        if argument.endswith(".pdf") and (first, place) not in (("reports", []), ("reports", [plan.scale])):
+            near = difflib.get_close_matches(argument, [f"reports/{name}.pdf" for name in names], n=1)
+            advice = f"; did you mean {near[0]!r}?" if near else ""
+            raise WganlibError(f"{argument}: no target; reports are reports/NAME.pdf, `wganlib list` lists them{advice}")
+        if argument.endswith(".pdf") and first == "reports" and name not in names:
+            raise WganlibError(f"{argument}: {unknown(f'report at scale {plan.scale}', name, names)}")
+        if first == "results" and len(place) > 1 and place[0] == plan.scale:
+            plan.experiment(place[1])
+
+
+def is_dry(arguments: list[str]) -> bool:
+    """Whether Snakemake's arguments ask for a dry run.
+
+    >>> is_dry(["-n"]), is_dry(["-pn", "reports/elu.pdf"]), is_dry(["--dryrun"]), is_dry(["--cores", "2", "--no-hooks"])
+    (True, True, True, False)
+    """
+    return any(argument in ("--dry-run", "--dryrun") or re.fullmatch("-[a-z]*n[a-z]*", argument) for argument in arguments)
+
+
+def stopped(arguments: list[str]) -> str:
+    """What stands at the end of a call that made not everything."""
+    return (
+        "stopped before all was made. What is finished is kept, and of a training that was under way its last checkpoint. To "
+        f"go on, give the same command: {shlex.join(['snakemake', *arguments])}"
+    )
 
 
 def report_at(plan: Plan, name: str) -> str:

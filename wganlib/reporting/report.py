@@ -38,7 +38,10 @@ def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Pat
     if not experiment.params.report:
         raise WganlibError(f"params/experiments/{experiment.name}.yaml: found report: false; its tables are all that is made")
     tables = load(plan, experiment, results)
-    verdicts = read_json(layout.table_folder(results, plan.scale, experiment.name) / layout.CLAIMS)["claims"]
+    judged = layout.table_folder(results, plan.scale, experiment.name) / layout.CLAIMS
+    if not judged.exists():
+        raise WganlibError(f"{judged}: no such file; `wganlib judge {experiment.name} --scale {plan.scale}` makes it")
+    verdicts = read_json(judged)["claims"]
     content: Content = module_of(experiment.name).report(tables)
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(content.pictures, 1)}
     numbers = _numbers(tables, content) | claims_of(verdicts)

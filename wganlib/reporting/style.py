@@ -22,7 +22,11 @@ TEXT_WIDTH = 6.7
 
 
 def figure(height: float, columns: int, rows: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """A figure as wide as the text with rows of axes [rows, columns]; height in inches."""
+    """A figure as wide as the text with rows of axes [rows, columns]; height in inches.
+
+    Nothing of a `matplotlibrc`, in the working folder or elsewhere, is in it.
+    """
+    matplotlib.rcdefaults()
     sns.set_theme(
         context="paper",
         style="ticks",

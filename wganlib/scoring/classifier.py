@@ -88,14 +88,9 @@ Network = Classifier | ResNet
 
 
 def build(spec: ClassifierSpec) -> Network:
-    """The untrained classifier of a spec.
-
-    Raises:
-        WganlibError: the data set has no labelled images.
-    """
-    kind, shape, classes, *_ = spec.dataset.shape
-    if kind != "images" or classes is None:
-        raise WganlibError(f"data set {spec.dataset.name!r} has no labelled images: a classifier cannot be trained on it")
+    """The untrained classifier of a spec."""
+    _, shape, classes, *_ = spec.dataset.shape
+    assert classes is not None
     if spec.resnet_width is not None:
         return ResNet(shape[0], spec.resnet_width, classes)
     return Classifier(shape[0], shape[1], classes)

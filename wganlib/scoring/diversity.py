@@ -5,11 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wganlib.scoring.formulas import Estimate, mean_of
+from wganlib.spec.scoring import SSIM_WINDOW
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the scales (Wang et al. 2003); the first ones are taken and renormalised."""
 
-KERNEL, SIGMA = 11, 1.5
+KERNEL, SIGMA = SSIM_WINDOW, 1.5
 """Gaussian window, in pixels."""
 
 C1, C2 = 0.01**2, 0.03**2

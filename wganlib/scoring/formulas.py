@@ -116,6 +116,21 @@ def _row_means(x: Array, y: Array, chunk: int) -> Array:
     return sums / len(y)
 
 
+def finite(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores, and measures in them, with None for each number that is not finite: JSON has no other.
+
+    >>> finite({"a": math.inf, "b": {"value": 1.0, "standard_error": math.nan}})
+    {'a': None, 'b': {'value': 1.0, 'standard_error': None}}
+    """
+
+    def of(value: Any) -> Any:
+        if isinstance(value, dict):
+            return finite(value)
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: of(value) for name, value in scores.items()}
+
+
 class Coverage(NamedTuple):
     """How samples spread over classes: share of classes met, divergence of their shares from the reference's, classes kept."""
 

@@ -21,6 +21,7 @@ from wganlib.scoring.formulas import (
     mode_coverage,
     transport_cost,
 )
+from wganlib.spec.scoring import check_measure
 
 RESAMPLES = 50
 
@@ -67,10 +68,7 @@ def _similarity(samples: Samples) -> dict[str, Estimate]:
 
 def _coverage(samples: Samples) -> dict[str, Estimate]:
     assert samples.probabilities is not None
-    classes = samples.spec.shape.classes
-    if classes is None:
-        raise WganlibError(f"mode_coverage asks for labels, which data set {samples.spec.name!r} does not have")
-    shares = torch.bincount(samples.data.train_labels, minlength=classes).double().numpy()
+    shares = torch.bincount(samples.data.train_labels, minlength=samples.spec.shape.classes or 0).double().numpy()
     result = mode_coverage(samples.probabilities, shares / shares.sum(), RESAMPLES, samples.generator)
     return {"mode_coverage": result.classes, "mode_divergence": result.divergence, "kept_classes": result.kept}
 
@@ -78,9 +76,7 @@ def _coverage(samples: Samples) -> dict[str, Estimate]:
 def _class_accuracy(samples: Samples) -> dict[str, Estimate]:
     """Share of samples that the classifier takes for the class asked for, a random one where none was."""
     assert samples.probabilities is not None
-    known, count = samples.spec.shape.classes, len(samples.probabilities)
-    if known is None:
-        raise WganlibError(f"class_accuracy asks for labels, which data set {samples.spec.name!r} does not have")
+    known, count = samples.spec.shape.classes or 1, len(samples.probabilities)
     asked = samples.generator.integers(known, size=count) if samples.classes is None else samples.classes.numpy()
     return {"class_accuracy": mean_of((samples.probabilities.argmax(axis=1) == asked).astype(np.float64))}
 
@@ -118,15 +114,15 @@ def _drawn(part: Tensor, count: int, generator: np.random.Generator) -> Tensor:
     return torch.from_numpy(generator.choice(len(part), size=min(count, len(part)), replace=False))
 
 
-MEASURES: dict[str, tuple[tuple[str, ...], Callable[[Samples], dict[str, Estimate]]]] = {
-    "kernel_distance": (("images",), _kernel),
-    "similarity": (("images",), _similarity),
-    "coverage": (("images",), _coverage),
-    "class_accuracy": (("images",), _class_accuracy),
-    "ngrams": (("text",), _ngrams),
-    "transport": (("points", "images"), _transport),
+MEASURES: dict[str, Callable[[Samples], dict[str, Estimate]]] = {
+    "kernel_distance": _kernel,
+    "similarity": _similarity,
+    "coverage": _coverage,
+    "class_accuracy": _class_accuracy,
+    "ngrams": _ngrams,
+    "transport": _transport,
 }
-"""By name: the kinds of data that each is for, and its function."""
+"""By name; what each asks for stands in `wganlib.spec.scoring.NEEDS`."""
 
 
 def measure(names: tuple[str, ...], samples: Samples) -> dict[str, Estimate]:
@@ -135,16 +131,16 @@ def measure(names: tuple[str, ...], samples: Samples) -> dict[str, Estimate]:
     Raises:
         WganlibError: a measure for another kind of data, too few samples, or samples that are not finite.
     """
-    kind = samples.spec.shape.kind
     if not bool(torch.isfinite(samples.examples).all()):
         raise WganlibError("measures: found samples that are not finite; the generator diverged: do not score it")
     result: dict[str, Estimate] = {}
     for name in names:
-        kinds, function = MEASURES[name]
-        if kind not in kinds:
-            raise WganlibError(f"measure {name!r} is for {' and '.join(kinds)}, found a data set of {kind}: leave it out")
         try:
-            result |= function(samples)
+            check_measure(name, samples.spec, len(samples.examples))
+        except ValueError as error:
+            raise WganlibError(str(error)) from None
+        try:
+            result |= MEASURES[name](samples)
         except ValueError as error:
             raise WganlibError(f"measure {name!r}: {error}; raise scoring.num_samples") from None
     return result

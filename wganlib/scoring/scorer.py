@@ -19,6 +19,7 @@ from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
 from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.judging.failures import has_failed
 from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import classifier as classifiers
 from wganlib.scoring import formulas, sheets
@@ -89,7 +90,7 @@ def make_classifier(spec: ClassifierSpec, scoring: ScoringSpec, folder: Path, de
 
     def scored(batches: list[Tensor]) -> dict[str, float | None]:
         score = _scored(*classifiers.outputs(network, batches), reference, scoring, spec.seed)
-        return _named(score) | (scorer.scores(*scorer.outputs(batches), spec.seed) if scorer else {})
+        return formulas.finite(_named(score) | (scorer.scores(*scorer.outputs(batches), spec.seed) if scorer else {}))
 
     def real(part: Tensor) -> dict[str, float | None]:
         repeated = torch.arange(len(part)).repeat(-(-scoring.num_samples // len(part)))
@@ -141,16 +142,15 @@ def score_run(
     `scores.json` names where it is not the CPU.
 
     Raises:
-        WganlibError: the folder holds another spec's results, or a file is missing or damaged.
+        WganlibError: the scoring does not suit the data, the folder holds another spec's results, or a file is damaged.
     """
-    kind = spec.dataset.shape.kind
-    if kind == "images" and scoring.network != "none" and classifier_folder is None:
+    if spec.dataset.shape.kind == "images" and scoring.network != "none" and classifier_folder is None:
         raise WganlibError("--classifier is missing: give the folder that `wganlib classifier` made for the data set")
-    if (scoring.network == "none") != (kind != "images"):
-        raise WganlibError(
-            f"scoring.network: found {scoring.network!r} for a data set of {kind}; images are scored by 'classifier' or "
-            "'inception', other data by 'none' and measures"
-        )
+    judge = _stored(classifier_folder) if classifier_folder else None
+    try:
+        scoring.check(spec.dataset, judge.dataset if judge and judge.judged else None)
+    except ValueError as error:
+        raise WganlibError(str(error)) from None
     runs.check_spec(folder, spec)
     settle(spec.threads)
     outcome = read_json(folder / "provenance.json")["outcome"]
@@ -158,11 +158,11 @@ def score_run(
     scorer = Scorer(spec, scoring, classifier_folder, device)
     symbols = sheets.symbols_of(folder, spec)
     scores = scorer.scores(generators.trained if outcome == "ok" else None)
-    if outcome == "ok" and None in scores.values():
+    if outcome == "ok" and has_failed(scores):
         outcome = "diverged"  # finite weights whose samples are not
     first = {name: scores[name] for name in COLUMNS["classifier"][:4] if name in scores}
     result = {"outcome": outcome} | first | _over_time(scorer, generators) | scores
-    if kind == "text":
+    if spec.dataset.shape.kind == "text":
         lines = scoring.model_copy(update={"num_samples": KEPT_LINES})
         result["lines"] = sheets.read(torch.cat(list(_samples(generators.trained, spec, lines))), symbols)
     result |= {
@@ -222,18 +222,15 @@ class Scorer:
             return
         network, self.reference = load_classifier(folder, spec)
         self.network = network.to(device)
-        judge = _stored(folder)
-        for name in {"coverage", "class_accuracy"} & set(scoring.measures or ()) if judge.judged else ():
-            raise WganlibError(
-                f"measure {name!r} asks for classes of {spec.dataset.name!r}, but {folder} tells those of "
-                f"{judge.dataset.name!r}: leave it out"
-            )
         if scoring.network == "inception":
             self.inception = InceptionScorer(scoring, spec.dataset.shape.low, device)
             self.inception.load_reference(folder / "reference.safetensors")
 
     def scores(self, generator: nn.Module | None, measured: bool = True) -> dict[str, Any]:
-        """The networks' scores of a generator and its measures; without a generator, those of a failure."""
+        """The networks' scores of a generator and its measures; without a generator, those of a failure.
+
+        What has no finite value is None.
+        """
         seen = None if generator is None else self._pass(generator, measured)
         scores = _named(FAILED) if self.network else {}
         if self.inception:
@@ -244,7 +241,7 @@ class Scorer:
             scores |= self.inception.scores(*seen.inception, self.spec.seed)
         if self.scoring.measures and measured:
             scores["measures"] = self._measured(self.scoring.measures, seen) if seen else None
-        return scores
+        return formulas.finite(scores)
 
     def _pass(self, generator: nn.Module, measured: bool) -> Pass | None:
         """One pass over a generator's samples; None where one of them, or a feature of one, is not finite."""
@@ -354,7 +351,10 @@ def unlimited(dataset: DatasetSpec) -> DatasetSpec:
 
 
 def _stored(folder: Path) -> ClassifierSpec:
-    return parse(ClassifierSpec, read_json(folder / "classifier.json").get("spec"), str(folder / "classifier.json"))
+    path = folder / "classifier.json"
+    if not path.exists():
+        raise WganlibError(f"{path}: no such file; `wganlib classifier` makes it")
+    return parse(ClassifierSpec, read_json(path).get("spec"), str(path))
 
 
 def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, formulas.FrechetReference]:

@@ -119,6 +119,7 @@ class Spec(Part):
             raise ValueError(
                 f"critic_sub_batches ({method.critic_sub_batches}) is for critics with batch norm, found one without: remove it"
             )
+        self._check_count()
         conditional = getattr(architecture, "conditional", False)
         if method.auxiliary and not conditional:
             raise ValueError(
@@ -127,6 +128,17 @@ class Spec(Part):
             )
         if conditional and not method.auxiliary:
             raise ValueError("the critic of a conditional architecture classifies: set method.auxiliary, found none")
+
+    def _check_count(self) -> None:
+        """Refuse more training examples than there are, where that is known without reading them."""
+        row, limit, batch = DATASETS[self.dataset.name], self.dataset.train_limit, self.method.batch_size
+        told = re.match(r"([\d,]+) \+ [\d,]+", row.examples) if row.kind == "images" else None
+        count = int(told[1].replace(",", "")) if told else None
+        if limit and count and limit > count:
+            known = f"{self.dataset.name} has {count} training examples"
+            raise ValueError(f"dataset.train_limit: found {limit}, but {known}: use {count} or less")
+        if (least := limit or count) and batch > least:
+            raise ValueError(f"method.batch_size: found {batch}, but there are {least} training examples: use {least} or less")
 
     def _current_numerics(self) -> dict[str, int]:
         return {

@@ -1,6 +1,6 @@
 """How samples of a run are scored, and by which classifier. Importing this needs no torch."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -27,6 +27,49 @@ SCORE_VERSIONS: dict[Network | Measure, int] = {
 """Raise a version when the numbers of that score change: what it scored, and nothing else, is scored again."""
 
 
+SSIM_WINDOW = 11
+"""Side of the window of structural similarity, in pixels."""
+
+
+class Needs(NamedTuple):
+    """What a measure asks for: kinds of data, samples, pixels of an image's side, and whether labels."""
+
+    kinds: tuple[str, ...]
+    samples: int = 1
+    side: int = 1
+    labels: bool = False
+
+
+NEEDS: dict[str, Needs] = {
+    "kernel_distance": Needs(("images",), samples=20),
+    "similarity": Needs(("images",), samples=4, side=SSIM_WINDOW),
+    "coverage": Needs(("images",), labels=True),
+    "class_accuracy": Needs(("images",), labels=True),
+    "ngrams": Needs(("text",)),
+    "transport": Needs(("points", "images"), samples=10),
+}
+
+
+def check_measure(name: str, data: DatasetSpec, samples: int) -> None:
+    """Refuse a measure that this many samples of such data cannot have.
+
+    Raises:
+        ValueError: another kind of data, no labels, or images or samples too small or too few.
+    """
+    needs, kind, side = NEEDS[name], data.shape.kind, data.image_size or 0
+    if kind not in needs.kinds:
+        raise ValueError(f"measure {name!r} is for {' and '.join(needs.kinds)}, found a data set of {kind}: leave it out")
+    if needs.labels and data.shape.classes is None:
+        raise ValueError(f"measure {name!r} asks for labels, which data set {data.name!r} does not have: leave it out")
+    if kind == "images" and side < needs.side:
+        raise ValueError(
+            f"measure {name!r} needs images of at least {needs.side} x {needs.side} pixels, found image_size {side}: leave it "
+            "out, or take larger images"
+        )
+    if samples < needs.samples:
+        raise ValueError(f"measure {name!r} needs at least {needs.samples} samples, found {samples}: raise scoring.num_samples")
+
+
 class ClassifierSpec(Part):
     """The classifier whose outputs and features stand for Inception's on a data set.
 
@@ -48,6 +91,7 @@ class ClassifierSpec(Part):
 
     @model_validator(mode="after")
     def _filled(self) -> Self:
+        self._check_learnt()
         self._check_judged()
         if not self.numerics:
             small = self.resnet_width is None
@@ -55,6 +99,18 @@ class ClassifierSpec(Part):
             data = {f"dataset:{data.name}": DATASETS[data.name].version for data in (self.dataset, self.judged) if data}
             object.__setattr__(self, "numerics", network | data)
         return self
+
+    def _check_learnt(self) -> None:
+        kind, shape, classes, *_ = self.dataset.shape
+        if kind != "images" or classes is None:
+            raise ValueError(
+                f"data set {self.dataset.name!r} has no labelled images: a classifier cannot be trained on it; name another "
+                "data set that judges (an experiment's `judge`)"
+            )
+        # Each pooling halves the side.
+        least = 4 if self.resnet_width is None else 8
+        if shape[1] < least:
+            raise ValueError(f"the classifier needs images of at least {least} x {least} pixels, found image_size {shape[1]}")
 
     def _check_judged(self) -> None:
         if self.judged is None:
@@ -118,6 +174,26 @@ class ScoringSpec(Part):
                 f"num_samples ({self.num_samples}) must be a multiple of splits ({self.splits}), at least twice it"
             )
         return self
+
+    def check(self, data: DatasetSpec, judge: DatasetSpec | None = None) -> None:
+        """Refuse data whose runs cannot be scored so, before any is trained; `judge`: whose classifier is not the data's own.
+
+        Raises:
+            ValueError: the network or a measure does not suit the data.
+        """
+        kind = data.shape.kind
+        if (self.network == "none") != (kind != "images"):
+            raise ValueError(
+                f"scoring.network: found {self.network!r} for a data set of {kind}; images are scored by 'classifier' or "
+                "'inception', other data by 'none' and measures"
+            )
+        for name in self.measures or ():
+            check_measure(name, data, self.num_samples)
+            if judge and NEEDS[name].labels:
+                raise ValueError(
+                    f"measure {name!r} asks for classes of {data.name!r}, but the classifier of {judge.name!r} tells its own: "
+                    "leave it out"
+                )
 
     @property
     def columns(self) -> ScoreColumns:

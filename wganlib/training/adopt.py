@@ -33,9 +33,12 @@ def adopt(folder: Path, results: Path) -> Iterator[tuple[Path, str]]:
     what is already there with the same weights is left. A kill leaves a run that counts as missing; the same call completes it.
 
     Raises:
-        WganlibError: there is no run, a file is missing or damaged, a spec is another version's, two folders hold one run, or
-            other results of a run are already there. Then nothing was written.
+        WganlibError: there is no folder or no run, a file is missing or damaged, a spec is another version's, two folders hold
+            one run, or other results of a run are already there. Then nothing was written.
     """
+    if not folder.is_dir():
+        found = "a file, no folder" if folder.exists() else "no such folder"
+        raise WganlibError(f"{folder}: {found}; name the folder that `wganlib train` wrote, or one with such folders in it")
     candidates = [check(path) for path in _folders(folder)]
     if not candidates:
         raise WganlibError(

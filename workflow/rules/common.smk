@@ -1,7 +1,9 @@
 """The plan, the surroundings of a job, and the lock on the working folder. Everything else is in wganlib."""
 
+import atexit
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,9 +14,11 @@ from wganlib.errors import WganlibError
 from wganlib import layout, warm
 from wganlib.planning.plan import load_plan
 from wganlib.planning.progress import Follower, Progress, quiet
+from wganlib.planning.params import named_files
 from wganlib.planning.snakemake import (
     behind,
     check_config,
+    check_targets,
     claims_of,
     classifier_keys,
     collected_from,
@@ -24,6 +28,7 @@ from wganlib.planning.snakemake import (
     planned,
     prepare_jobs,
     report_at,
+    stopped,
     targets_here,
 )
 from wganlib.planning.staleness import (
@@ -34,11 +39,14 @@ from wganlib.planning.staleness import (
     tables_code,
     tables_digest,
 )
+from wganlib.planning.why import tell_why
 
 try:
     check_config(dict(config))
     PLAN = load_plan(Path("params"), config["scale"])
     TARGETS = targets_here(PLAN, config["targets"], Path("params"))
+    # Snakemake's own targets are not to be seen while it reads this file.
+    check_targets(PLAN, sys.argv[1:], named_files(Path("params/scales")))
 except WganlibError as error:
     raise WorkflowError(str(error)) from None
 
@@ -106,3 +114,8 @@ onsuccess:
 onerror:
     for follower in FOLLOWERS:
         follower.end()
+    print(stopped(sys.argv[1:]), file=sys.stderr)
+
+
+# A dry run has no hook at its end.
+atexit.register(tell_why, workflow, PLAN, sys.argv[1:])
