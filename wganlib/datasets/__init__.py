@@ -31,6 +31,8 @@ class Description:
     """The function that loads it, `module:function`, called with the spec: see `wganlib.datasets.loading`."""
     version: int = 1
     """Raise it when the numbers of its examples change: the runs on them, and no others, get another key."""
+    train_count: int | None = None
+    """Training examples of the official files, where they are images; a spec may ask for no more."""
     sources: tuple[Source, ...] = ()
     """Official files that can be downloaded."""
     by_hand: str | None = None
@@ -68,6 +70,7 @@ DATASETS: dict[str, Description] = {
         channels=1,
         classes=10,
         loader="wganlib.datasets.digits:load_digits",
+        train_count=1_437,
         examples="1,437 + 360 digits, 8×8 grey, 10 classes",
         format="inside scikit-learn",
         licence="CC BY 4.0 (UCI)",
@@ -119,6 +122,7 @@ DATASETS: dict[str, Description] = {
         loader="wganlib.datasets.mnist:load_mnist",
         version=2,
         sources=sources.MNIST,
+        train_count=50_000,
         examples="50,000 + 10,000 digits, 28×28 grey, 10 classes: the training files, as WGAN-GP's code splits them",
         format="IDX, gzipped or not, in `mnist/`",
         licence="CC BY-SA 3.0",
@@ -132,6 +136,7 @@ DATASETS: dict[str, Description] = {
         scaling="255",
         loader="wganlib.datasets.cifar10:load_cifar10",
         sources=sources.CIFAR10,
+        train_count=50_000,
         examples="50,000 + 10,000 images, 32×32, 10 classes",
         format="binary version, in `cifar-10-batches-bin/`",
         licence="none stated; cite Krizhevsky 2009",
@@ -145,6 +150,7 @@ DATASETS: dict[str, Description] = {
         scaling="255",
         loader="wganlib.datasets.folders:load_tiny_imagenet",
         sources=sources.TINY_IMAGENET,
+        train_count=100_000,
         examples="100,000 + 10,000 images, 64×64, 200 classes",
         format="JPEG, in `tiny-imagenet-200/`",
         licence="ImageNet's: research and education",
@@ -158,6 +164,7 @@ DATASETS: dict[str, Description] = {
         scaling="255",
         loader="wganlib.datasets.imagenet32:load_imagenet32",
         by_hand="imagenet32/val_data.npz",
+        train_count=1_281_167,
         examples="1,281,167 + 50,000 images, 32×32, 1,000 classes",
         format="npz, in `imagenet32/`: `train_data_batch_1.npz` to `10`, `val_data.npz`",
         licence="ImageNet's",
@@ -169,6 +176,7 @@ DATASETS: dict[str, Description] = {
         scaling="255",
         loader="wganlib.datasets.lsun:load_lsun",
         sources=sources.LSUN_BEDROOMS,
+        train_count=3_033_042,
         examples="3,033,042 + 300 photographs",
         format="LMDB, in `lsun/bedroom_{train,val}_lmdb/`",
         licence="none stated",

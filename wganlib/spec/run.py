@@ -131,9 +131,7 @@ class Spec(Part):
 
     def _check_count(self) -> None:
         """Refuse more training examples than there are, where that is known without reading them."""
-        row, limit, batch = DATASETS[self.dataset.name], self.dataset.train_limit, self.method.batch_size
-        told = re.match(r"([\d,]+) \+ [\d,]+", row.examples) if row.kind == "images" else None
-        count = int(told[1].replace(",", "")) if told else None
+        count, limit, batch = DATASETS[self.dataset.name].train_count, self.dataset.train_limit, self.method.batch_size
         if limit and count and limit > count:
             known = f"{self.dataset.name} has {count} training examples"
             raise ValueError(f"dataset.train_limit: found {limit}, but {known}: use {count} or less")
