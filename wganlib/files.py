@@ -68,6 +68,20 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON file that a command made, an object with these keys at least.
+
+    Raises:
+        WganlibError: the file is missing or is not JSON, or JSON of another shape.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise WganlibError(f"{path}: found a {type(value).__name__}, expected an object of keys; delete it, and make it again")
+    if lacking := [key for key in keys if key not in value]:
+        raise WganlibError(f"{path}: the key {lacking[0]!r} is missing; delete the file, and make it again")
+    return value
+
+
 def read_text(path: Path) -> str:
     """The text of a file.
 

@@ -127,3 +127,14 @@ def test_a_small_picture_has_interval_and_region_on_one_axis():
 def test_colours_and_marks_are_of_every_verdict():
     assert set(forest.COLOURS) == set(forest.MARKERS) == set(forest.VERDICTS)
     assert (REPOSITORY / "wganlib/reporting/templates/claims.typ").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("{}", "the key 'claims' is missing"), ("[1]", "found a list, expected an object")]
+)
+def test_json_of_another_shape_is_named(plan, tmp_path, monkeypatch, text, words):
+    judged(plan, tmp_path, monkeypatch)
+    path = tmp_path / "results/demo/elu/claims.json"
+    path.write_text(text)
+    with pytest.raises(WganlibError, match=f"claims.json: {words}"):
+        ledger.gather(plan, tmp_path / "results")

@@ -19,13 +19,16 @@ from wganlib.collecting.collected import load
 from wganlib.collecting.pages import RunParts, page
 from wganlib.collecting.tables import LEAST_COLUMNS, metrics, ranking, shown, write_table
 from wganlib.errors import WganlibError, fenced
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_json, read_object, write_atomic, write_json
 from wganlib.judging.failures import counted, has_failed, value_of
 from wganlib.judging.quantities import Findings
 from wganlib.planning.expansion import Entry, Experiment
 from wganlib.planning.experiment import ExperimentScale
 from wganlib.planning.plan import Plan
 from wganlib.spec.scoring import ScoringSpec
+
+ORIGIN = ("commit", "device", "threads")
+"""What a table says of a run's provenance."""
 
 
 class Gathered(NamedTuple):
@@ -106,7 +109,8 @@ def module_of(experiment: str) -> ModuleType:
 def _scored(plan: Plan, experiment: Experiment, entry: Entry, results: Path) -> Gathered:
     """A run that was trained alone and scored."""
     folder = results / "runs" / entry.run
-    scores, provenance = read_json(folder / "scores.json"), read_json(folder / "provenance.json")
+    scores = read_object(folder / "scores.json", "outcome", "scoring", "classifier", "run")
+    provenance = read_object(folder / "provenance.json", *ORIGIN, "seconds")
     classifier = plan.classifier_of(entry.run)
     _check_scores(folder / "scores.json", scores, entry.run, experiment.scoring, classifier.key if classifier else None)
     parts = (experiment.scoring, classifier) if classifier else (experiment.scoring,)
@@ -132,7 +136,7 @@ def _measured(plan: Plan, experiment: Experiment, results: Path) -> tuple[list[G
     gathered, study = [], load_study(experiment, results, plan.published)
     known = {run.key: results / "stacks" / stack.key for stack in experiment.stacks for run in stack.runs}
     for entry, member in zip(experiment.trained_entries, study.members, strict=True):
-        run, provenance = member.run, read_json(known[entry.run] / "provenance.json")
+        run, provenance = member.run, read_object(known[entry.run] / "provenance.json", *ORIGIN)
         scores = {"outcome": run.outcome} | _origin(provenance, round(run.seconds, 3))
         parts = RunParts(run.history, entry.spec.model_dump(mode="json", exclude_none=True), provenance, {})
         gathered.append(Gathered(entry, _labels(entry, entry.spec.settings_digest()), scores, {}, None, parts))
@@ -145,7 +149,7 @@ def _labels(entry: Entry, settings: str) -> dict[str, Any]:
 
 
 def _origin(provenance: dict[str, Any], seconds: float) -> dict[str, Any]:
-    return {name: provenance[name] for name in ("commit", "device", "threads")} | {"seconds": seconds}
+    return {name: provenance[name] for name in ORIGIN} | {"seconds": seconds}
 
 
 def _moment(outcome: str, scores: dict[str, Any]) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def _real(plan: Plan, experiment: Experiment, results: Path) -> dict[str, Any]:
     for entry in experiment.entries:
         classifier = plan.classifier_of(entry.run)
         if classifier is not None and entry.spec.dataset.name not in result:
-            description = read_json(results / "classifiers" / classifier.key / "classifier.json")
+            description = read_object(results / "classifiers" / classifier.key / "classifier.json", *kept)
             result[entry.spec.dataset.name] = {name: description[name] for name in kept}
     return result
 

@@ -14,7 +14,7 @@ from PIL import Image
 from wganlib import layout
 from wganlib.collecting.tables import LEAST_COLUMNS, read_table
 from wganlib.errors import WganlibError, fenced
-from wganlib.files import read_json
+from wganlib.files import read_object
 from wganlib.judging.failures import with_result
 from wganlib.judging.quantities import KEPT
 from wganlib.judging.score_names import ScoreColumns
@@ -112,7 +112,7 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
             f"trained runs, and `{how}` trains them too"
         )
     runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
-    facts, arrays = read_json(folder / "facts.json"), _arrays(folder / "arrays.npz")
+    facts, arrays = read_object(folder / "facts.json"), _arrays(folder / "arrays.npz")
     return Tables(
         experiment=experiment,
         scale=plan.scale,

@@ -10,7 +10,7 @@ import pandas as pd
 from wganlib import layout
 from wganlib.collecting.collected import load
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_object, write_atomic, write_json
 from wganlib.judging.claims import Claim, paper
 from wganlib.judging.quantities import scores
 from wganlib.judging.rules import LEVEL, holm
@@ -101,7 +101,7 @@ def gather(plan: Plan, results: Path) -> Path:
             path = layout.table_folder(results, plan.scale, name) / layout.CLAIMS
             if not path.exists():
                 raise WganlibError(f"{path}: no such file; `wganlib judge {name} --scale {plan.scale}` makes it")
-            entries += read_json(path)["claims"]
+            entries += read_object(path, "claims")["claims"]
     primary = [entry for entry in entries if entry["primary"]]
     for entry, adjusted in zip(primary, holm([_float(entry["p_value"]) for entry in primary]), strict=True):
         entry["p_holm"] = adjusted

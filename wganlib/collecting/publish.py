@@ -11,7 +11,7 @@ from PIL import Image
 from wganlib import layout
 from wganlib.collecting.tables import read_table
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_object, write_atomic, write_json
 from wganlib.planning.expansion import Experiment
 from wganlib.planning.plan import Plan
 
@@ -39,7 +39,7 @@ def publish(plan: Plan, results: Path, reports: Path) -> str:
     """
     folder, pages = (layout.published_folder(root, plan.scale) for root in (results, reports))
     manifest = folder / layout.MANIFEST
-    before = read_json(manifest)["experiments"] if manifest.exists() else {}
+    before = read_object(manifest, "experiments")["experiments"] if manifest.exists() else {}
     entries: dict[str, dict[str, Any]] = {}
     contents: dict[Path, bytes] = {}
     for name, experiment in plan.experiments.items():

@@ -15,7 +15,7 @@ from wganlib.datasets import DATASETS
 from wganlib.datasets.data_root import data_root
 from wganlib.datasets.sources import Source
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_json
+from wganlib.files import read_object, write_json
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 60
@@ -58,7 +58,7 @@ def _fetch_one(name: str, source: Source, root: Path) -> str:
         path.unlink()
     remark = ""
     if result is not None:
-        recorded = read_json(root / RECORD) if (root / RECORD).exists() else {}
+        recorded = read_object(root / RECORD) if (root / RECORD).exists() else {}
         write_json(root / RECORD, recorded | {source.path: result})
         remark = f"; no checksum is published: recorded sha256 {result} in {root / RECORD}"
     return f"{root / source.makes}: fetched{remark}"
@@ -67,7 +67,7 @@ def _fetch_one(name: str, source: Source, root: Path) -> str:
 def _known_checksum(source: Source, root: Path) -> str | None:
     if source.checksum is not None or not (root / RECORD).exists():
         return source.checksum
-    recorded = read_json(root / RECORD).get(source.path)
+    recorded = read_object(root / RECORD).get(source.path)
     return f"sha256:{recorded}" if recorded else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.lines import Line2D
 
 from wganlib import layout
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_object, write_atomic, write_json
 from wganlib.judging.claims import PAPERS
 from wganlib.judging.verdicts import VERDICTS
 from wganlib.reporting.style import figure, pdf, svg
@@ -31,7 +31,7 @@ def write_claims(scale: str, results: Path, reports: Path) -> Path:
     Raises:
         WganlibError: the claims were not brought together.
     """
-    claims = read_json(results / scale / layout.CLAIMS)["claims"]
+    claims = read_object(results / scale / layout.CLAIMS, "claims")["claims"]
     beside = dict(_published(scale, results))
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in [*list(PAPERS.values())[:3], OTHERS]}
     for claim in claims:
@@ -64,7 +64,7 @@ def _published(scale: str, results: Path) -> Iterator[tuple[str, dict[str, str]]
     """Verdicts of other scales by id, as they were published."""
     for path in sorted((results / "published").glob(f"*/{layout.CLAIMS}")):
         if path.parent.name != scale:
-            yield path.parent.name, {claim["id"]: claim["verdict"] for claim in read_json(path)["claims"]}
+            yield path.parent.name, {claim["id"]: claim["verdict"] for claim in read_object(path, "claims")["claims"]}
 
 
 def depths(claim: dict[str, Any]) -> tuple[float, float, float] | None:

@@ -10,7 +10,7 @@ from wganlib import layout
 from wganlib.collecting.collect import module_of
 from wganlib.collecting.collected import Tables, load
 from wganlib.errors import WganlibError
-from wganlib.files import read_json, write_atomic, write_json
+from wganlib.files import read_object, write_atomic, write_json
 from wganlib.planning.describe import settings_lines, world
 from wganlib.planning.differences import differences
 from wganlib.planning.expansion import Experiment
@@ -41,7 +41,7 @@ def write_report(experiment: Experiment, plan: Plan, results: Path, reports: Pat
     judged = layout.table_folder(results, plan.scale, experiment.name) / layout.CLAIMS
     if not judged.exists():
         raise WganlibError(f"{judged}: no such file; `wganlib judge {experiment.name} --scale {plan.scale}` makes it")
-    verdicts = read_json(judged)["claims"]
+    verdicts = read_object(judged, "claims")["claims"]
     content: Content = module_of(experiment.name).report(tables)
     files = {f"figure{i}.pdf": pdf(picture.figure) for i, picture in enumerate(content.pictures, 1)}
     numbers = _numbers(tables, content) | claims_of(verdicts)

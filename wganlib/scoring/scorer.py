@@ -18,7 +18,7 @@ from wganlib.datasets.dataset import Dataset
 from wganlib.datasets.loading import load as load_images
 from wganlib.datasets.spec import DatasetSpec
 from wganlib.errors import WganlibError, parse
-from wganlib.files import read_json, stop_if_orphaned, write_atomic, write_json
+from wganlib.files import read_object, stop_if_orphaned, write_atomic, write_json
 from wganlib.judging.failures import has_failed
 from wganlib.judging.score_names import COLUMNS
 from wganlib.scoring import classifier as classifiers
@@ -153,7 +153,7 @@ def score_run(
         raise WganlibError(str(error)) from None
     runs.check_spec(folder, spec)
     settle(spec.threads)
-    outcome = read_json(folder / "provenance.json")["outcome"]
+    outcome = read_object(folder / "provenance.json", "outcome")["outcome"]
     generators = _generators(spec, scoring, folder, outcome, device)
     scorer = Scorer(spec, scoring, classifier_folder, device)
     symbols = sheets.symbols_of(folder, spec)
@@ -354,7 +354,7 @@ def _stored(folder: Path) -> ClassifierSpec:
     path = folder / "classifier.json"
     if not path.exists():
         raise WganlibError(f"{path}: no such file; `wganlib classifier` makes it")
-    return parse(ClassifierSpec, read_json(path).get("spec"), str(path))
+    return parse(ClassifierSpec, read_object(path, "spec")["spec"], str(path))
 
 
 def load_classifier(folder: Path, spec: Spec) -> tuple[classifiers.Network, formulas.FrechetReference]:

@@ -9,7 +9,7 @@ from torch import nn
 from wganlib import layout
 from wganlib.datasets.dataset import Dataset
 from wganlib.errors import WganlibError
-from wganlib.files import read_json
+from wganlib.files import read_object
 from wganlib.spec.run import Spec
 from wganlib.spec.stack import StackSpec
 from wganlib.training.member import load_all
@@ -42,7 +42,7 @@ def load_stack(results: Path, stack: StackSpec) -> list[Trained]:
         if not (folder / name).exists():
             raise WganlibError(f"{folder / name}: no such file; train the stack first: `wganlib train SPEC`")
     check_spec(folder, stack)
-    seconds = read_json(folder / layout.PROVENANCE)["seconds"] / len(stack.runs)
+    seconds = read_object(folder / layout.PROVENANCE, "seconds")["seconds"] / len(stack.runs)
     return [
         _trained(TrainedRun(spec, folder, stack, place), data, seconds)
         for place, (spec, data) in enumerate(zip(stack.runs, load_all(stack.runs), strict=True))
