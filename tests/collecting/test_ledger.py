@@ -46,7 +46,7 @@ def test_a_verdict_is_written_with_all_that_it_rests_on(plan, tmp_path, monkeypa
     assert claim["effect"] == pytest.approx(1.0, abs=0.03)
     assert [part["verdict"] for part in claim["controls"]] == ["fails"]
     assert claim["world"] == "on digits at 16 × 16 after 150 iterations"
-    assert sentence(claim).startswith("Effect ")
+    assert sentence(claim).startswith("Effect: 1.0")
     assert "5 seeds; claimed: below 0.5" in sentence(claim)
 
 
@@ -55,7 +55,7 @@ def test_an_undecided_one_says_how_many_more_seeds_and_minutes(plan, tmp_path, m
     assert claim["verdict"] == "undecided"
     # A unit is one run of 10 s here, ELU's own.
     assert claim["minutes_more"] == pytest.approx(claim["units_more"] * 10 / 60, abs=0.06)
-    assert f"About {claim['units_more']:,} more seeds would decide it" in sentence(claim)
+    assert f"About {claim['units_more']:,} more seeds would decide it against the claim" in sentence(claim)
 
 
 def test_primary_claims_are_corrected_for_their_number(plan, tmp_path, monkeypatch):

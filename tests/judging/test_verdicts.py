@@ -194,11 +194,14 @@ def for_each(*values_, **changes):
 def test_for_each_option_the_claim_must_hold_by_itself():
     result = for_each(0.9, 1.1)
     assert (result.verdict, [part.verdict for part in result.parts]) == ("holds", ["holds", "holds"])
-    assert result.by_rule.effect == pytest.approx(1.0)  # options that the claim does not name have no part in it
+    # What is shown is the least sure one; options that the claim does not name have no part in it.
+    assert (result.decides.says, result.by_rule.effect) == ("d0", pytest.approx(0.9))
     assert [part.says for part in result.parts] == ["d0", "d1"]
     assert result.by_rule.p_value == pytest.approx(for_each(0.9).by_rule.p_value)
     assert for_each(0.9, 0.31).verdict == "undecided"
-    assert for_each(0.9, 0.1).verdict == "fails"
+    failing = for_each(0.9, 0.1)
+    assert (failing.verdict, failing.decides.says, failing.by_rule.effect) == ("fails", "d1", pytest.approx(0.1))
+    assert for_each(0.9, 0.31).decides.says == "d1"
 
 
 def test_for_each_fails_by_a_level_divided_among_the_options():
@@ -230,7 +233,9 @@ def test_what_must_hold_besides_fails_the_claim_with_it(second, word):
     frame = table(rows(1.0), rows(second, quantity="colour"))
     result = verdict(claim(also=also), frame)
     assert (result.verdict, result.parts[0].verdict) == (word, word)
-    assert result.by_rule.effect == pytest.approx(1.0)
+    assert result.by_rule.effect == pytest.approx(second)
+    said = ("", "score") if word == "holds" else ("colours too", "colour")
+    assert (result.decides.says, result.decides.sample.quantity) == said
     assert verdict(claim(also=also), table(rows(-1.0), rows(1.0, quantity="colour"))).verdict == "fails"
 
 

@@ -78,6 +78,7 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
     write_table(folder / "curves.csv", curve, float_format="%.5g")
     write_table(folder / "quantities.csv", findings.frame(), float_format="%.9g")
     write_atomic(folder / "arrays.npz", _packed(arrays))
+    facts = facts | {"quantities": {name: quantity.title for name, quantity in findings.quantities.items()}}
     write_json(folder / "facts.json", facts)
     write_json(folder / "metrics.json", metrics(table, list(experiment.axes)))
     module = module_of(experiment.name) if experiment.params.scored and experiment.params.report else None

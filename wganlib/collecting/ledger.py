@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from wganlib import layout
 from wganlib.collecting.collected import load
 from wganlib.errors import WganlibError
 from wganlib.files import read_object, write_atomic, write_json
-from wganlib.judging.claims import Claim, paper
-from wganlib.judging.quantities import scores
+from wganlib.judging.claims import Claim, Sample, paper
+from wganlib.judging.quantities import SCORES, scores
 from wganlib.judging.rules import LEVEL, holm
 from wganlib.judging.verdicts import Part, Verdict, judge
 from wganlib.planning.describe import world
@@ -34,14 +35,16 @@ def judge_experiment(plan: Plan, experiment: Experiment, results: Path) -> Path:
     entries = []
     for name, claim in experiment.params.claims.items():
         verdict = judge(claim, experiment.params.gates, measured, plan.scale)
-        entries.append({"id": name, "paper": paper(name), "experiment": experiment.name} | _entry(claim, verdict, experiment))
+        entry = _entry(claim, verdict, experiment, SCORES | tables.facts.get("quantities", {}))
+        entries.append({"id": name, "paper": paper(name), "experiment": experiment.name} | entry)
     path = layout.table_folder(results, plan.scale, experiment.name) / layout.CLAIMS
     write_json(path, {"scale": plan.scale, "title": experiment.params.title, "claims": entries})
     return path
 
 
-def _entry(claim: Claim, verdict: Verdict, experiment: Experiment) -> dict[str, Any]:
-    by_rule, rule = verdict.by_rule, claim.rule
+def _entry(claim: Claim, verdict: Verdict, experiment: Experiment, titles: Mapping[str, str]) -> dict[str, Any]:
+    by_rule, decides = verdict.by_rule, verdict.decides
+    rule = decides.rule if decides else claim.rule
     more = None
     if by_rule and by_rule.needed and verdict.verdict == by_rule.verdict == "undecided":
         more = by_rule.needed - by_rule.n
@@ -53,6 +56,8 @@ def _entry(claim: Claim, verdict: Verdict, experiment: Experiment) -> dict[str, 
         "note": claim.note,
         "verdict": verdict.verdict,
         "reason": verdict.reason,
+        "part": decides.says if decides else "",
+        "measure": _measure(decides.sample, titles) if decides else "",
         "effect": _number(by_rule.effect if by_rule else math.nan),
         "low": _number(by_rule.low if by_rule else math.nan),
         "high": _number(by_rule.high if by_rule else math.nan),
@@ -69,6 +74,13 @@ def _entry(claim: Claim, verdict: Verdict, experiment: Experiment) -> dict[str, 
         "gates": [_part(part) for part in verdict.gates],
         "world": world([entry.spec for entry in experiment.trained_entries if _belongs(entry.labels, claim)]),
     }
+
+
+def _measure(sample: Sample, titles: Mapping[str, str]) -> str:
+    """What is measured, in words; where values are taken from one another it says so."""
+    title = titles.get(sample.quantity or "", "")
+    taken = bool(sample.minus or sample.plus or sample.less_expected or sample.against)
+    return f"{title}, difference" if title and taken else title
 
 
 def _belongs(labels: dict[str, Any], claim: Claim) -> bool:

@@ -19,14 +19,14 @@ QUANTITIES = {
     "real_part": Quantity("larger real part of the two eigenvalues at the equilibrium"),
     "modulus": Quantity("largest absolute eigenvalue of one generator iteration at the equilibrium"),
     "size": Quantity("mean distance between the points over the last tenth of the iterations"),
-    "off_place": Quantity("largest | |theta| / (2 weight) - 1 | over the last tenth of the iterations"),
+    "off_place": Quantity("largest | |θ| / (2 × weight) − 1 | over the last tenth of the iterations"),
     "sign_changes": Quantity("how often the critic's slope turns its sign in the second half of the iterations"),
-    "creep": Quantity("mean of theta^2 + psi^2 over the last tenth, times iterations and rate, over 8"),
-    "swing": Quantity("the lesser of max theta and -min theta over the second half, over 2 weight"),
+    "creep": Quantity("mean of θ² + ψ² over the last tenth, times iterations and rate, over 8"),
+    "swing": Quantity("the lesser of max θ and −min θ over the second half, over twice the weight"),
     "threshold_ratio": Quantity("least weight at which trajectories are held, over a law's; furthest from 1 of all starts"),
     "held": Quantity("share of random starts from which trajectories are held"),
 }
-"""The equilibrium is both points in one place and a critic of slope 0. Held: at rest where |theta| is twice the weight."""
+"""The equilibrium is both points in one place and a critic of slope 0. Held: at rest where |θ| is twice the weight."""
 
 Labels = dict[str, Any]
 """A training's labels: its weight, start, and what else is varied."""

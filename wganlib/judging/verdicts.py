@@ -1,7 +1,7 @@
 """From claims and measured values to verdicts."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -40,6 +40,15 @@ class Part(NamedTuple):
     """Why it is undecided, where that is not for want of units alone."""
 
 
+class Asked(NamedTuple):
+    """One of the things that a claim asks: the claim as it stands, one option of several, a further condition."""
+
+    says: str
+    """The option or the condition; empty for the claim as it stands."""
+    sample: Sample
+    rule: Rule
+
+
 class Verdict(NamedTuple):
     """A claim's verdict with all that it rests on. Effects that are not numbers were not measured."""
 
@@ -47,7 +56,10 @@ class Verdict(NamedTuple):
     reason: str
     """Why it is not what the rule alone says, or why there is none; empty where nothing is to be said."""
     by_rule: Judged | None
-    """Effect and interval of all options together; the rest with every option and further condition counted in."""
+    """Effect, interval and units are those of what decides; the rest has every option and further condition counted in."""
+    decides: Asked | None
+    """What effect and interval belong to: what fails, else what is undecided, else of several options the one nearest to its
+    edge."""
     parts: tuple[Part, ...]
     """Options of which each must hold, further conditions."""
     controls: tuple[Part, ...]
@@ -67,15 +79,16 @@ def judge(claim: Claim, gates: Mapping[str, Condition], table: pd.DataFrame, sca
         WganlibError: rows of the claim's quantity lack a label that its unit names.
     """
     if (reason := claim.reason(scale)) is not None:
-        return Verdict("not testable here", reason, None, (), (), (), claim.unit, math.nan)
+        return Verdict("not testable here", reason, None, None, (), (), (), claim.unit, math.nan)
     if claim.rule is None:
-        return Verdict("not run", "nothing measures it at this scale", None, (), (), (), claim.unit, math.nan)
+        return Verdict("not run", "nothing measures it at this scale", None, None, (), (), (), claim.unit, math.nan)
     by_gate = tuple(_part(gates[name].says, judged(gates[name], gates[name].rule, table)) for name in claim.gates)
-    by_rule, parts = _by_rule(claim, claim.rule, table)
+    by_rule, decides, parts = _by_rule(claim, claim.rule, table)
     by_control = tuple(_part(control.says, judged(claim.controlled(control), claim.rule, table)) for control in claim.control)
     word, reason = _word(by_rule, parts, by_control, by_gate)
-    unit = claim.unit_by(claim.rule)
-    return Verdict(word, reason, by_rule, parts, by_control, by_gate, unit, _seconds(claim.whole, unit, table))
+    unit = decides.sample.unit_by(decides.rule)
+    seconds = _seconds(claim.whole, claim.unit_by(claim.rule), table)
+    return Verdict(word, reason, by_rule, decides, parts, by_control, by_gate, unit, seconds)
 
 
 def _word(
@@ -109,30 +122,54 @@ def _those(parts: tuple[Part, ...], verdict: Word) -> str | None:
     return "; ".join(those) if those else None
 
 
-def _by_rule(claim: Claim, rule: Rule, table: pd.DataFrame) -> tuple[Judged | None, tuple[Part, ...]]:
+def _by_rule(claim: Claim, rule: Rule, table: pd.DataFrame) -> tuple[Judged | None, Asked, tuple[Part, ...]]:
     """The rule's word on all that the claim asks, and on each option and further condition by itself.
 
     It holds where all hold; it fails by one that lies outside by a level divided among them.
     """
-    named: list[tuple[str, Sample, Rule]] = []
-    for axis, options in claim.for_each.items():
-        named += [(str(one), claim.model_copy(update={"where": {**claim.where, axis: (one,)}}), rule) for one in options]
-    named += [(condition.says, condition, condition.rule) for condition in claim.also]
-    among = len(named) + (not claim.for_each)
-    ones = [judged(sample, its, table, among) for _, sample, its in named]
-    parts = tuple(_part(says, one) for (says, *_), one in zip(named, ones, strict=True))
-    whole = judged(claim.whole, rule, table, among)
-    if whole is None or among == 1:
-        return whole, parts
-    return _together(whole, ones if claim.for_each else [whole, *ones], among), parts
+    named = [
+        Asked(str(one), claim.model_copy(update={"where": {**claim.where, axis: (one,)}}), rule)
+        for axis, options in claim.for_each.items()
+        for one in options
+    ]
+    named += [Asked(condition.says, condition, condition.rule) for condition in claim.also]
+    itself = Asked("", claim.whole, rule)
+    asked = named if claim.for_each else [itself, *named]
+    ones = [judged(one.sample, one.rule, table, len(asked)) for one in asked]
+    parts = tuple(_part(one.says, said) for one, said in zip(asked, ones, strict=True) if one.says)
+    whole = judged(itself.sample, rule, table, len(asked))
+    if whole is None or len(asked) == 1:
+        return whole, itself, parts
+    together = _together(whole, ones)
+    place = _decisive(together.verdict, ones, bool(claim.for_each))
+    if place is None:
+        return together, itself, parts
+    one = ones[place]
+    assert one is not None
+    needed = None if together.needed is None else together.needed - together.n + one.n
+    return together._replace(effect=one.effect, low=one.low, high=one.high, n=one.n, needed=needed), asked[place], parts
 
 
-def _together(whole: Judged, ones: list[Judged | None], among: int) -> Judged:
+def _decisive(verdict: rules.Said, ones: list[Judged | None], options: bool) -> int | None:
+    """Which of the things asked shows why; none where that is the claim as it stands.
+
+    What fails surest, what needs most units, of options that all hold the least sure.
+    """
+    order: dict[rules.Said, Callable[[Judged], float]] = {
+        "fails": lambda one: -np.nan_to_num(one.p_value, nan=1.0),
+        "undecided": lambda one: math.inf if one.needed is None else one.needed - one.n,
+        "holds": lambda one: np.nan_to_num(one.p_value, nan=1.0),
+    }
+    places = {place: order[verdict](one) for place, one in enumerate(ones) if one is not None and one.verdict == verdict}
+    return None if not places or (verdict == "holds" and not options) else max(places, key=places.__getitem__)
+
+
+def _together(whole: Judged, ones: list[Judged | None]) -> Judged:
     """All that must hold as one: each holds, or one fails; units are needed until the last undecided one is decided."""
     run = [one for one in ones if one is not None]
     verdicts = {one.verdict if one is not None else "undecided" for one in ones}
     if "fails" in verdicts:
-        p = min(1.0, among * min(one.p_value for one in run if one.verdict == "fails"))
+        p = min(1.0, len(ones) * min(one.p_value for one in run if one.verdict == "fails"))
         return whole._replace(verdict="fails", p_value=p, needed=whole.n, why="")
     unsure = [one for one in run if one.verdict == "undecided"]
     more = [None if one.needed is None else one.needed - one.n for one in unsure]

@@ -13,7 +13,7 @@ from wganlib.judging.claims import PAPERS
 from wganlib.judging.verdicts import VERDICTS
 from wganlib.reporting.style import figure, pdf, svg
 from wganlib.reporting.typeset import compile_report
-from wganlib.reporting.words import RIVALS, counted, drawn, heading, number_of, sentence
+from wganlib.reporting.words import RIVALS, counted, number_of, told
 
 COLOURS = {"holds": "#007a5e", "fails": "#b3400f", "undecided": "#5a5a5a", "not testable here": "#a0a0a0", "not run": "#cfcfcf"}
 MARKERS = {"holds": "o", "fails": "X", "undecided": "|", "not testable here": ".", "not run": "."}
@@ -35,13 +35,9 @@ def write_claims(scale: str, results: Path, reports: Path) -> Path:
     beside = dict(_published(scale, results))
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in [*list(PAPERS.values())[:3], OTHERS]}
     for claim in claims:
-        claim |= {
-            "heading": heading(claim),
-            "sentence": sentence(claim),
-            "drawn": drawn(claim),
-            "control": ", ".join(dict.fromkeys(part["verdict"] for part in claim["controls"])) or "none",
-            "beside": [verdicts.get(claim["id"], "–") for verdicts in beside.values()],
-        }
+        claim |= told(claim) | {"beside": [verdicts.get(claim["id"], "–") for verdicts in beside.values()]}
+        # The groups are named after the papers.
+        claim["whose"] = claim["whose"] if claim["paper"] in RIVALS else ""
         groups[OTHERS if claim["paper"] in RIVALS else claim["paper"]].append(claim)
     picture = _forest(groups, scale)
     numbers = {

@@ -18,7 +18,7 @@ from wganlib.planning.plan import Plan
 from wganlib.reporting.content import Cell, Content, Table
 from wganlib.reporting.style import pdf
 from wganlib.reporting.typeset import compile_report
-from wganlib.reporting.words import counted, drawn, heading, sentence
+from wganlib.reporting.words import counted, told
 
 FIRST = 5
 """So many claims stand at the head of a page, the primary ones first; the others stand in a table."""
@@ -64,19 +64,9 @@ def claims_of(verdicts: list[dict[str, Any]]) -> dict[str, Any]:
     order = {"fails": 0, "holds": 1, "undecided": 2}
     ranked = sorted(verdicts, key=lambda claim: (not claim["primary"], order.get(claim["verdict"], 3)))
     shown = {claim["id"] for claim in ranked[:FIRST]}
-    claims = [
-        claim
-        | {
-            "heading": heading(claim),
-            "sentence": sentence(claim),
-            "drawn": drawn(claim),
-            "shown": claim["id"] in shown,
-            "control": ", ".join(dict.fromkeys(part["verdict"] for part in claim["controls"])) or "none",
-        }
-        for claim in ranked
-    ]
+    claims = [claim | told(claim) | {"shown": claim["id"] in shown} for claim in ranked]
     closed = dict.fromkeys(gate["says"] for claim in verdicts for gate in claim["gates"] if gate["verdict"] == "fails")
-    return {"claims": claims, "counted": counted(verdicts), "closed": [f"it is not so that {says}" for says in closed]}
+    return {"claims": claims, "counted": counted(verdicts), "closed": list(closed)}
 
 
 def _numbers(tables: Tables, content: Content) -> dict[str, Any]:

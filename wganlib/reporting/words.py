@@ -12,25 +12,60 @@ RIVALS = list(PAPERS.values())[3:]
 """Authors whose statements stand beside the three papers'."""
 
 HEADINGS = {
-    "holds": "As the paper says",
-    "fails": "Not as the paper says",
+    "holds": "Holds here",
+    "fails": "Not so here",
     "undecided": "Undecided",
     "not testable here": "Not testable here",
     "not run": "Not run",
 }
 """A verdict as it begins a sentence."""
 
+REVERSE = "The reverse here"
+"""The verdict on a claim of which the opposite was shown, with the interval on the other side of 0."""
+
+CONTROLS = {"fails": "fails, as it must", "holds": "holds too"}
+"""The verdict on what must fail the same rule."""
+
+
+def told(claim: dict[str, Any]) -> dict[str, Any]:
+    """What a page shows of a claim besides what it is: heading, whose it is, sentence, picture, the control in words."""
+    controls = dict.fromkeys(CONTROLS.get(part["verdict"], part["verdict"]) for part in claim["controls"])
+    return {
+        "heading": heading(claim),
+        "whose": whose(claim),
+        "sentence": sentence(claim),
+        "drawn": drawn(claim),
+        "control": ", ".join(controls) or "none",
+    }
+
 
 def heading(claim: dict[str, Any]) -> str:
-    """A verdict as it begins a sentence; of a rival's statement by its name, of an own one by itself."""
-    words = HEADINGS[claim["verdict"]]
+    """A verdict as it begins a sentence."""
+    if claim["verdict"] == "fails" and claim["rule"] == "interval":
+        region, found = ([number_of(edge) if edge is not None else None for edge in edges] for edges in _edges(claim))
+        if None not in found and _reversed(*region, *found):  # type: ignore[arg-type]
+            return REVERSE
+    return HEADINGS[claim["verdict"]]
+
+
+def _edges(claim: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    return claim["region"], [claim["low"], claim["high"]]
+
+
+def _reversed(low: float | None, high: float | None, least: float, most: float) -> bool:
+    """Whether an interval lies on the other side of 0 than a region that has one side."""
+    return (high is None and low is not None and low >= 0 > most) or (low is None and high is not None and high <= 0 < least)
+
+
+def whose(claim: dict[str, Any]) -> str:
+    """Whose statement it is, before the statement; nothing of the project's own."""
     if claim["source"].startswith(("own", "this project")):
-        return {"holds": "It holds", "fails": "It fails"}.get(claim["verdict"], words)
-    return words.replace("the paper says", f"{claim['paper']} say") if claim["paper"] in RIVALS else words
+        return ""
+    return f"{claim['paper']}:" if claim["paper"] in RIVALS else "The paper:"
 
 
 def sentence(claim: dict[str, Any]) -> str:
-    """A verdict's numbers in a sentence: effect with interval, units, what was claimed; why it is not decided."""
+    """A verdict's numbers in a sentence: what was measured, interval, units, what was claimed; why it is not decided."""
     parts = []
     if claim["n"]:
         parts.append(_measured(claim))
@@ -38,36 +73,61 @@ def sentence(claim: dict[str, Any]) -> str:
         parts.append(claim["reason"][0].upper() + claim["reason"][1:])
     if claim["units_more"]:
         cost = f", about {claim['minutes_more']:g} core-minutes" if claim["minutes_more"] else ""
-        parts.append(
-            f"About {claim['units_more']:,} more {_plural(claim['unit'])} would decide it, if what was seen is true{cost}"
-        )
-    worse = [part["says"] for part in claim["parts"] if part["verdict"] == "fails"]
+        side = "for" if _inside(claim) else "against"
+        more = f"About {claim['units_more']:,} more {_plural(claim['unit'])} would decide it {side} the claim"
+        parts.append(f"{more}, if what was seen is true{cost}")
+    worse = [part["says"] for part in claim["parts"] if part["verdict"] == "fails" and part["says"] != claim["part"]]
     if worse and claim["verdict"] == "fails":
-        parts.append(f"It fails for {joined(worse)}")
+        parts.append(f"Nor: {joined(worse)}")
     if claim["note"]:
         parts.append(claim["note"])
     return " ".join(f"{part.rstrip('.')}." for part in parts)
 
 
-NAMES = {"share": "share", "sign_test": "share", "variance_ratio": "ratio of variances", "exact": "worst value"}
-"""What the effect of a rule is called."""
+def _inside(claim: dict[str, Any]) -> bool:
+    low, high = claim["region"]
+    effect = number_of(claim["effect"] if claim["effect"] is not None else math.nan)
+    return (low is None or effect > low) and (high is None or effect < high)
 
 
 def _measured(claim: dict[str, Any]) -> str:
-    low, high = claim["region"]
-    wanted = f"above {_short(low)}" if high is None else f"below {_short(high)}" if low is None else None
-    wanted = wanted or f"between {_short(low)} and {_short(high)}"
-    kind, n = claim["rule"], claim["n"]
-    what = {
-        "share": "share",
-        "sign_test": "share",
-        "variance_ratio": "ratio of variances",
-    }
+    kind, n, measure = claim["rule"], claim["n"], claim["measure"]
     every = kind in ("exact", "counter_example")
-    name = what.get(kind, "worst value" if every else "effect")
-    interval = "" if claim["low"] is None or every else f" [{_short(claim['low'])}, {_short(claim['high'])}]"
+    if kind in ("share", "sign_test"):
+        name = f"share of the {_plural(claim['unit'])}" + (" with the larger value" if kind == "sign_test" else "")
+    elif kind == "variance_ratio":
+        name = f"ratio of variances{f' of the {measure}' if measure else ''}"
+    else:
+        name = f"worst {measure or 'value'}" if every else measure or "effect"
+    name = f"{claim['part']}: {name}" if claim["part"] else name
+    digits = _digits(claim["low"], claim["high"])
+    interval = "" if claim["low"] is None or every else f" [{_short(claim['low'], digits)}, {_short(claim['high'], digits)}]"
     units = f"{n:,} {_plural(claim['unit']) if n > 1 else _unit(claim['unit'])}"
-    return f"{name.capitalize()} {_short(claim['effect'])}{interval}, {units}; claimed: {wanted}"
+    wanted = _wanted(claim["region"])
+    return f"{name[0].upper()}{name[1:]}: {_short(claim['effect'], digits)}{interval}, {units}; claimed: {wanted}"
+
+
+def _wanted(region: list[float | None]) -> str:
+    """A region in words.
+
+    >>> _wanted([None, 0.5]), _wanted([0.9, 1.1]), _wanted([1 - 1e-9, 1 + 1e-9])
+    ('below 0.5', 'between 0.9 and 1.1', '1 to within 1.0 × 10⁻⁹')
+    """
+    low, high = region
+    if low is None:
+        return f"below {_short(high)}"
+    if high is None:
+        return f"above {_short(low)}"
+    middle, half = (low + high) / 2, (high - low) / 2
+    return f"{_short(middle)} to within {_short(half)}" if half < 1e-3 else f"between {_short(low)} and {_short(high)}"
+
+
+def _digits(low: float | str | None, high: float | str | None) -> int | None:
+    """Decimals that show two figures of an interval's half width; none where there is no finite one, or it is wide."""
+    if not isinstance(low, float | int) or not isinstance(high, float | int) or high <= low:
+        return None
+    decimals = 1 - math.floor(math.log10((high - low) / 2))
+    return decimals if 0 < decimals <= 5 else None
 
 
 def _unit(unit: str) -> str:
@@ -82,14 +142,18 @@ RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 """Digits as exponents."""
 
 
-def _short(value: float | str | None) -> str:
-    """Three significant figures.
+def _short(value: float | str | None, digits: int | None = None) -> str:
+    """Three significant figures, or so many decimals.
 
+    >>> _short(0.99871, 4), _short(0.00004, 3)
+    ('0.9987', '0.000')
     >>> _short(-0.12345), _short(1234.5), _short(1.6e-7), _short(None)
     ('−0.123', '1,234', '1.6 × 10⁻⁷', '–')
     """
     if value is None or isinstance(value, str):
         return value or "–"
+    if digits is not None:
+        return f"{value:,.{digits}f}".replace("-", "−")
     if value and (abs(value) < 1e-3 or abs(value) >= 1e6):
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}".replace("-", "−")
