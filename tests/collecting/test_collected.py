@@ -1,6 +1,7 @@
 """Collected tables from made-up runs' folders: labels, flattened scores, medians, sheets."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from wganlib.collecting.collect import _sheets, collect
 from wganlib.errors import WganlibError
+from wganlib.experiments import mnist_overfitting
 from wganlib.files import write_json
 from wganlib.judging.score_names import COLUMNS
 from wganlib.reporting.content import finite, mean_sd
@@ -70,6 +72,19 @@ def collected(tmp_path_factory):
     write_runs(plan, "mnist_overfitting", results)
     collect(plan, plan.experiment("mnist_overfitting"), results)
     return plan, results
+
+
+def test_quantities_keep_their_titles_and_whole_seeds_though_some_have_none(collected, tmp_path):
+    plan, results = collected
+    experiment = plan.experiment("mnist_overfitting")
+    assert load(plan, experiment, results).facts["quantities"].keys() == mnist_overfitting.QUANTITIES.keys()
+    shutil.copytree(results, tmp_path / "results")
+    path = tmp_path / "results/demo/mnist_overfitting/quantities.csv"
+    head = path.read_text().splitlines()[0]
+    names = head.split(",")
+    rows = [dict.fromkeys(names, "") | {"quantity": "q", "value": "1.5", "seed": seed} for seed in ("3", "")]
+    path.write_text("\n".join([head, *(",".join(row[name] for name in names) for row in rows)]) + "\n")
+    assert load(plan, experiment, tmp_path / "results").quantities["seed"].astype(str).tolist() == ["3", "<NA>"]
 
 
 def test_labels_scores_and_measures_stand_in_columns(collected):

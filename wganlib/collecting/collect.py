@@ -78,14 +78,20 @@ def collect(plan: Plan, experiment: Experiment, results: Path) -> Path:
     write_table(folder / "curves.csv", curve, float_format="%.5g")
     write_table(folder / "quantities.csv", findings.frame(), float_format="%.9g")
     write_atomic(folder / "arrays.npz", _packed(arrays))
-    facts = facts | {"quantities": {name: quantity.title for name, quantity in findings.quantities.items()}}
-    write_json(folder / "facts.json", facts)
+    write_json(folder / "facts.json", facts | _titles(findings))
     write_json(folder / "metrics.json", metrics(table, list(experiment.axes)))
     module = module_of(experiment.name) if experiment.params.scored and experiment.params.report else None
     if module is not None and hasattr(module, "measure"):
-        write_table(folder / "quantities.csv", module.measure(load(plan, experiment, results)).frame(), float_format="%.9g")
+        # Measured on the tables that were just written.
+        of_runs = module.measure(load(plan, experiment, results))
+        write_table(folder / "quantities.csv", of_runs.frame(), float_format="%.9g")
+        write_json(folder / "facts.json", facts | _titles(of_runs))
     write_atomic(folder / "runs.html", page(plan.scale, experiment, table, [one.parts for one in gathered]))
     return folder
+
+
+def _titles(findings: Findings) -> dict[str, Any]:
+    return {"quantities": {name: quantity.title for name, quantity in findings.quantities.items()}}
 
 
 def _check_there(plan: Plan, experiment: Experiment, results: Path) -> None:

@@ -112,6 +112,9 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
             f"trained runs, and `{how}` trains them too"
         )
     runs = read_table(folder / "runs.csv", LEAST_COLUMNS, text)
+    quantities = read_table(folder / "quantities.csv", KEPT, text)
+    # Some have no seed, which makes numbers with decimals of the others.
+    quantities["seed"] = quantities["seed"].astype("Int64")
     facts, arrays = read_object(folder / "facts.json"), _arrays(folder / "arrays.npz")
     return Tables(
         experiment=experiment,
@@ -122,7 +125,7 @@ def load(plan: Plan, experiment: Experiment, results: Path) -> Tables:
         real=facts.pop("real", {}),
         lines=facts.pop("lines", {}),
         facts=facts,
-        quantities=read_table(folder / "quantities.csv", KEPT, text),
+        quantities=quantities,
         sheets=_pictures(arrays, SHEETS),
         stages=_pictures(arrays, STAGES),
         arrays={name: value for name, value in arrays.items() if not name.startswith((SHEETS, STAGES))},
