@@ -84,7 +84,8 @@ def test_quantities_keep_their_titles_and_whole_seeds_though_some_have_none(coll
     names = head.split(",")
     rows = [dict.fromkeys(names, "") | {"quantity": "q", "value": "1.5", "seed": seed} for seed in ("3", "")]
     path.write_text("\n".join([head, *(",".join(row[name] for name in names) for row in rows)]) + "\n")
-    assert load(plan, experiment, tmp_path / "results").quantities["seed"].astype(str).tolist() == ["3", "<NA>"]
+    seeds = load(plan, experiment, tmp_path / "results").quantities["seed"]
+    assert (str(seeds[0]), seeds.isna().tolist()) == ("3", [False, True])
 
 
 def test_labels_scores_and_measures_stand_in_columns(collected):
