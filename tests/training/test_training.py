@@ -267,9 +267,9 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_a_second_training_of_a_run_waits_and_is_told(tmp_path):
     lock = tmp_path / "lock"
-    with files.exclusive(lock, 1):
+    with files.exclusive(lock, 1, "has been training this run"):
         code = "import sys; from pathlib import Path; from wganlib.files import exclusive\n"
-        code += "with exclusive(Path(sys.argv[1]), 0.2): pass"
+        code += "with exclusive(Path(sys.argv[1]), 0.2, 'has been training this run'): pass"
         done = subprocess.run([sys.executable, "-c", code, str(lock)], capture_output=True, text=True, env=environment())
     assert "another process has been training this run" in done.stderr
 

@@ -187,7 +187,7 @@ def test_the_command_line_says_what_is_missing(project: Path) -> None:
     shutil.rmtree(project / "results/stacks")
     done = wganlib(project, "collect", "wgan_fig2")
     assert done.returncode == 2
-    assert "train the stack first" in done.stderr
+    assert "stacks are not trained yet" in done.stderr
     assert done.stderr.count("\n") == 1
     done = wganlib(project, "collect", "wgan_fig3")
     assert "did you mean 'wgan_fig2'" in done.stderr
@@ -212,7 +212,7 @@ REFUSALS: list[tuple[dict[str, Any], list[str]]] = [
     ({"scales.demo.groups": {"critic": {}}}, ["unknown group 'critic'", "critics"]),
     ({"scales.demo.group_seeds": {"critic": [0]}}, ["group_seeds", "unknown group 'critic'"]),
     ({"scales.demo.only": {"method": []}}, ["only.method"]),
-    ({"runs_of": "wgan_fig1"}, ["runs_of", "should be an object", "wgan_fig1"]),
+    ({"runs_of": "wgan_fig1"}, ["runs_of", "a mapping of keys is needed", "wgan_fig1"]),
     ({"groups": {}, "runs_of": {"wgan_fig9": {}}, "scales.demo": {}}, ["unknown experiment at scale demo 'wgan_fig9'"]),
     ({"groups.critics.spec.architecture.hidden_layers": 0}, ["critics", "hidden_layers", "greater than 0"]),
     ({"scales.demo.scoring": {"nonsense": 1}}, ["scales.demo.scoring is not read", "stacked"]),
