@@ -16,7 +16,7 @@ from wganlib.experiments import elu
 from wganlib.planning.plan import load_plan
 from wganlib.reporting import forest
 from wganlib.reporting.forest import EDGE, depths, write_claims
-from wganlib.reporting.words import drawn, sentence
+from wganlib.reporting.words import drawn, heading, sentence
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,23 @@ def test_a_small_picture_has_interval_and_region_on_one_axis():
     assert at["region_high"] == 1
     assert drawn(claim(high="∞"))["high"] == 1
     assert drawn(claim(effect=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("region", "low", "high", "said"),
+    [
+        ([0.3, None], -0.8, -0.1, "The reverse here"),
+        ([0.3, None], -0.8, 0.1, "Not so here"),
+        ([None, -0.1], 0.05, 0.2, "The reverse here"),
+        ([None, -0.1], -0.05, 0.2, "Not so here"),
+        ([None, 0.5], 0.6, 0.9, "Not so here"),
+        ([-0.1, 0.1], 0.6, 0.9, "Not so here"),
+        ([None, -0.1], "∞", "∞", "The reverse here"),
+    ],
+)
+def test_a_reversal_is_told_from_a_shortfall(region, low, high, said):
+    assert heading(claim(verdict="fails", region=region, low=low, high=high)) == said
+    assert heading(claim()) == "Holds here"
 
 
 def test_colours_and_marks_are_of_every_verdict():

@@ -1,7 +1,6 @@
 """What the Snakefile needs besides the plan."""
 
 import difflib
-import errno
 import fcntl
 import os
 import re
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 from wganlib import layout
 from wganlib.errors import WganlibError, parse, refused, unknown
-from wganlib.files import PARENT_VARIABLE
+from wganlib.files import NO_LOCKS, PARENT_VARIABLE
 from wganlib.planning.params import Config, named_files
 from wganlib.planning.plan import Plan, configured_targets, load_plan
 
@@ -31,9 +30,6 @@ def prepare_jobs(plan: Plan) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     os.environ[PARENT_VARIABLE] = str(os.getpid())
 
-
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-"""What file systems without flock answer."""
 
 _held: list[Any] = []
 

@@ -41,20 +41,18 @@ def told(claim: dict[str, Any]) -> dict[str, Any]:
 
 def heading(claim: dict[str, Any]) -> str:
     """A verdict as it begins a sentence."""
-    if claim["verdict"] == "fails" and claim["rule"] == "interval":
-        region, found = ([number_of(edge) if edge is not None else None for edge in edges] for edges in _edges(claim))
-        if None not in found and _reversed(*region, *found):  # type: ignore[arg-type]
-            return REVERSE
+    if claim["verdict"] == "fails" and claim["rule"] == "interval" and _reversed(claim):
+        return REVERSE
     return HEADINGS[claim["verdict"]]
 
 
-def _edges(claim: dict[str, Any]) -> tuple[list[Any], list[Any]]:
-    return claim["region"], [claim["low"], claim["high"]]
-
-
-def _reversed(low: float | None, high: float | None, least: float, most: float) -> bool:
+def _reversed(claim: dict[str, Any]) -> bool:
     """Whether an interval lies on the other side of 0 than a region that has one side."""
-    return (high is None and low is not None and low >= 0 > most) or (low is None and high is not None and high <= 0 < least)
+    (low, high), least, most = claim["region"], claim["low"], claim["high"]
+    if least is None or most is None:
+        return False
+    above, below = high is None and low >= 0, low is None and high <= 0
+    return bool((above and number_of(most) < 0) or (below and number_of(least) > 0))
 
 
 def whose(claim: dict[str, Any]) -> str:
