@@ -374,3 +374,13 @@ def test_other_users_may_read_what_one_decoded(root, photos):  # noqa: F811
     for path in (root / ".decoded").iterdir():
         if path.suffix in (".npy", ".json"):
             assert path.stat().st_mode & 0o044 == 0o044, path
+
+
+def test_fewer_images_than_are_listed_are_refused_and_leave_no_copy(root):  # noqa: F811
+    one = np.full((3, 8, 8), 7, dtype=np.uint8)
+    with pytest.raises(WganlibError, match="set: found 2 images where 3 are listed"):
+        cache.decoded("set", {}, 3, (3, 8, 8), iter([lambda: one] * 2))
+    assert not (root / ".decoded/set.npy").exists()
+    with inspecting() as found:
+        cache.decoded("set", {}, 3, (3, 8, 8), iter([lambda: one] * 2))
+    assert found.refused == ["set: found 2 images where 3 are listed; unpack the data again"]
